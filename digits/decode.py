@@ -1,0 +1,91 @@
+"""From a file to upright pixels."""
+
+import cv2
+import numpy as np
+
+from digits import UserError
+from digits.quiet import native_stderr_silenced
+
+SMALLEST = 8  # pixels each way; a digit cannot be told in fewer
+LARGEST_SIDE = 1600  # pixels; a larger picture is scaled down
+JPEG = b"\xff\xd8"  # the first bytes of a format that has no transparency
+SUFFIXES = (
+    ".avif .bmp .gif .jpeg .jpg .jp2 .pbm .pgm .png .ppm .tif .tiff .webp".split()
+)
+
+
+def decode(path):
+    """Return (picture, scale) of a file: (H, W, 3) uint8 BGR, upright, on white paper.
+
+    The picture is at most LARGEST_SIDE wide and high; `scale` is how many pixels of the
+    file's upright picture one of its pixels is wide. Raises UserError, whose text does
+    not repeat the path, when the file cannot be read as a picture.
+    """
+    content = _read(path)
+    try:
+        with native_stderr_silenced():
+            picture = _decode(content)
+    except cv2.error as error:
+        too_large = "CV_IO_MAX_IMAGE_PIXELS" in str(error)
+        raise UserError(
+            "larger than 100 megapixels; scale it down" if too_large else DAMAGED
+        ) from error
+    if picture is None:
+        raise UserError(DAMAGED)
+    height, width = picture.shape[:2]
+    if min(height, width) < SMALLEST:
+        raise UserError(
+            f"{width}x{height} pixels are too few; give it {SMALLEST} or more"
+        )
+    return _scaled_down(picture)
+
+
+DAMAGED = "not a picture that OpenCV reads, or a damaged one; save it again as PNG"
+
+
+def _read(path):
+    try:
+        content = np.fromfile(path, np.uint8)
+    except FileNotFoundError as error:
+        raise UserError("no such file") from error
+    except OSError as error:
+        raise UserError(f"cannot be read: {error.strerror}") from error
+    if not len(content):
+        raise UserError("an empty file; save the picture again")
+    return content
+
+
+def _decode(content):
+    """Return the upright (H, W, 3) uint8 picture, or None.
+
+    IMREAD_COLOR turns the picture as its EXIF says but drops transparency, which
+    IMREAD_UNCHANGED keeps.
+    """
+    if content[:2].tobytes() != JPEG:
+        picture = cv2.imdecode(content, cv2.IMREAD_UNCHANGED)
+        if picture is None:
+            return None
+        if picture.ndim == 3 and picture.shape[2] == 4:
+            return _on_paper(picture)
+    return cv2.imdecode(content, cv2.IMREAD_COLOR)
+
+
+def _on_paper(picture):
+    """Return a BGRA picture composited on white, or on black if its ink is light.
+
+    Ink on a transparent ground has no paper of its own.
+    """
+    full = np.iinfo(picture.dtype).max if picture.dtype.kind == "u" else 1.0
+    colour = picture[..., :3] / np.float32(full)
+    alpha = picture[..., 3:] / np.float32(full)
+    ink = (colour * alpha).sum() / max(3 * alpha.sum(), 1e-9)
+    paper = 1.0 if ink < 0.5 else 0.0
+    return np.uint8(np.rint(255 * np.clip(colour * alpha + paper * (1 - alpha), 0, 1)))
+
+
+def _scaled_down(picture):
+    scale = max(picture.shape[:2]) / LARGEST_SIDE
+    if scale <= 1:
+        return picture, 1.0
+    size = [max(1, round(side / scale)) for side in picture.shape[1::-1]]
+    return cv2.resize(picture, size, interpolation=cv2.INTER_AREA), scale

@@ -1,0 +1,71 @@
+"""Pictures of results, drawn by matplotlib: it is imported only when one is drawn."""
+
+import io
+
+import numpy as np
+
+from digits import files
+
+DPI = 110
+MOST_MISREAD = 100  # digits drawn on one picture
+
+
+def _figure(width, height):
+    """Return an empty matplotlib Figure of the given inches; it needs no screen."""
+    from matplotlib.figure import Figure
+
+    return Figure(figsize=(width, height), dpi=DPI, layout="constrained")
+
+
+def _save(figure, path):
+    content = io.BytesIO()
+    figure.savefig(content, format="png")
+    files.write_bytes(path, content.getvalue())
+
+
+def training_curves(path, history):
+    """Draw loss and error of each epoch; `history` is a list of dicts as in history.csv.
+
+    Its keys: epoch, loss, accuracy, validation_loss, validation_accuracy (0 to 1).
+    """
+    figure = _figure(9, 3.5)
+    epochs = [row["epoch"] for row in history]
+    loss_axes, error_axes = figure.subplots(1, 2)
+    for prefix, label in (("", "training (augmented)"), ("validation_", "validation")):
+        loss_axes.plot(epochs, [row[f"{prefix}loss"] for row in history], label=label)
+        errors = [100 - 100 * row[f"{prefix}accuracy"] for row in history]
+        error_axes.plot(epochs, errors, label=label)
+    loss_axes.set(title="Loss", xlabel="epoch", yscale="log")
+    error_axes.set(title="Error (%)", xlabel="epoch", yscale="symlog")
+    error_axes.legend()
+    _save(figure, path)
+
+
+def confusion_matrix(path, matrix):
+    """Draw (10, 10) counts; errors are coloured, the diagonal is not."""
+    figure = _figure(6, 5.4)
+    axes = figure.subplots()
+    errors = np.where(np.eye(len(matrix), dtype=bool), 0, matrix)
+    axes.imshow(errors, cmap="Reds", vmax=max(1, errors.max()) * 1.3)
+    for (row, column), count in np.ndenumerate(matrix):
+        if count:
+            axes.text(column, row, count, ha="center", va="center", fontsize=8)
+    digits = range(len(matrix))
+    axes.set(xlabel="read as", ylabel="true digit", xticks=digits, yticks=digits)
+    _save(figure, path)
+
+
+def misread_digits(path, images, labels, predictions):
+    """Draw digits (N, 28, 28) that were misread, each under `true > read`."""
+    count = min(len(images), MOST_MISREAD)
+    columns = 10
+    rows = max(1, -(-count // columns))
+    figure = _figure(columns * 0.8, rows * 1.0)
+    for axes in figure.subplots(rows, columns, squeeze=False).flat:
+        axes.axis("off")
+    for axes, image, label, prediction in zip(
+        figure.axes, images[:count], labels, predictions, strict=False
+    ):
+        axes.imshow(image, cmap="gray_r", vmin=0, vmax=255)
+        axes.set_title(f"{label} > {prediction}", fontsize=9)
+    _save(figure, path)

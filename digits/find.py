@@ -1,0 +1,119 @@
+"""Which ink belongs to which digit."""
+
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+
+CORE = 160  # ink that a stroke reaches somewhere …
+FRINGE = 80  # … and the ink that still belongs to it
+SPECK_SHARE = 0.12  # of the digits' height: smaller pieces are dirt
+LOOSE_SHARE = 0.6  # of the digits' height: smaller pieces are parts of a digit
+NEAR_SHARE = 0.2  # of the digits' height: how far a part is from its digit at most
+LINE_ASPECT = 12  # width to height of a ruled line
+
+
+class Piece(NamedTuple):
+    """Ink that is one digit: its box in the picture and its own ink, (height, width)."""
+
+    x: int
+    y: int
+    width: int
+    height: int
+    ink: np.ndarray
+
+
+def find_digits(ink, single=False):
+    """Return a list of Pieces, one a digit, of ink (H, W) uint8.
+
+    `single` puts all that is no dirt into one piece.
+    """
+    labels, boxes = components(ink)
+    boxes = without_edges(boxes, ink.shape)
+    boxes = without_lines(boxes)
+    if not boxes:
+        return []
+    height = digit_height(boxes)
+    boxes = {k: b for k, b in boxes.items() if max(b[2:]) >= SPECK_SHARE * height}
+    groups = [set(boxes)] if single else group(boxes, height)
+    return [_piece(ink, labels, boxes, members) for members in groups]
+
+
+def components(ink):
+    """Return connected strokes: labels (H, W) int32 and {label: (x, y, width, height)}.
+
+    Hysteresis as in Canny, 1986: connected ink of at least FRINGE that reaches CORE.
+    """
+    _, labels, stats, _ = cv2.connectedComponentsWithStats(np.uint8(ink >= FRINGE))
+    reaching = np.unique(labels[ink >= CORE])
+    return labels, {int(k): tuple(map(int, stats[k, :4])) for k in reaching}
+
+
+def without_edges(boxes, shape):
+    """Return the boxes less those at the picture's border, if others remain.
+
+    A page's edge, a thumb and a neighbouring line reach the border; a digit seldom does,
+    unless it fills the picture.
+    """
+    inner = {
+        label: (x, y, width, height)
+        for label, (x, y, width, height) in boxes.items()
+        if x > 0 and y > 0 and x + width < shape[1] and y + height < shape[0]
+    }
+    tallest = max((box[3] for box in boxes.values()), default=0)
+    tallest_inner = max((box[3] for box in inner.values()), default=0)
+    return inner if tallest_inner > tallest / 4 else boxes
+
+
+def without_lines(boxes):
+    """Return the boxes less ruled lines: much wider than high."""
+    return {label: box for label, box in boxes.items() if box[2] < LINE_ASPECT * box[3]}
+
+
+def digit_height(boxes):
+    """Return the height, in pixels, of the digits that boxes {label: box} belong to.
+
+    It is the median in which each box counts as often as it is high, so that many specks
+    weigh less than a few digits.
+    """
+    heights = np.sort([box[3] for box in boxes.values()])
+    weights = np.cumsum(heights)
+    return int(heights[np.searchsorted(weights, weights[-1] / 2)])
+
+
+def group(boxes, digit_height):
+    """Return sets of labels: each large box, with the small ones that are near it.
+
+    A 5's bar, a broken stroke or the dot of a pen belong to the digit that they are
+    nearest to; far from any digit they stand alone.
+    """
+    small = {k for k, box in boxes.items() if box[3] < LOOSE_SHARE * digit_height}
+    groups = {k: {k} for k in boxes if k not in small}
+    alone = []
+    for k in small:
+        gaps = {large: gap(boxes[k], boxes[large]) for large in groups}
+        nearest = min(gaps, key=gaps.get, default=None)
+        if nearest is not None and gaps[nearest] <= NEAR_SHARE * digit_height:
+            groups[nearest].add(k)
+        elif boxes[k][3] >= digit_height / 3:
+            alone.append({k})
+    return [*groups.values(), *alone]
+
+
+def gap(box, other):
+    """Return the distance in pixels between two boxes (x, y, width, height)."""
+    across = max(box[0], other[0]) - min(box[0] + box[2], other[0] + other[2])
+    down = max(box[1], other[1]) - min(box[1] + box[3], other[1] + other[3])
+    return float(np.hypot(max(across, 0), max(down, 0)))
+
+
+def _piece(ink, labels, boxes, members):
+    """Return the Piece of the components `members`, without its neighbours' ink."""
+    corners = np.array([boxes[k] for k in members])
+    x, y = corners[:, :2].min(axis=0)
+    right, bottom = (corners[:, :2] + corners[:, 2:]).max(axis=0)
+    window = slice(y, bottom), slice(x, right)
+    own = np.isin(labels[window], list(members))
+    # The soft edge of a stroke is below FRINGE, and still the digit's.
+    own = cv2.dilate(np.uint8(own), np.ones((3, 3)))
+    return Piece(int(x), int(y), int(right - x), int(bottom - y), ink[window] * own)

@@ -1,0 +1,95 @@
+"""Which pixels are ink, and how much: whatever the light, the paper and the pen."""
+
+import cv2
+import numpy as np
+
+COARSE_SIDE = 192  # pixels of the small picture that the paper is estimated on
+MEDIAN_SHARE = 0.3  # of the coarse side: wider than strokes, narrower than the light
+BLUR_SHARE = 0.04  # of the coarse side
+PAPER_RATIO = 0.92  # of the background: darker than this may be ink
+FAINTEST = 0.06  # share of the paper's light that the faintest pencil takes away
+NOISE_FACTOR = 5  # ink differs from paper by so many standard deviations of its noise
+
+
+def extract_ink(picture):
+    """Return the ink of a picture: (H, W) uint8, 0 = paper, 255 = ink.
+
+    picture: (H, W, 3) uint8 BGR. The paper's own brightness, estimated around each pixel
+    from pixels that are not ink, is divided out, then the ink is stretched to 255. All
+    zeros when nothing stands out of the paper's noise.
+    """
+    bright_paper = on_bright_paper(picture)
+    darkness = 1 - bright_paper / np.maximum(background(bright_paper), 1)
+    return stretch(np.clip(darkness, 0, 1))
+
+
+def on_bright_paper(picture):
+    """Return (H, W) float32, 0 to 255, with dark ink on bright paper.
+
+    The channel in which ink is darkest counts, so that red and blue ink are dark.
+    """
+    if is_light_on_dark(picture):
+        picture = 255 - picture
+    return picture.min(axis=2).astype(np.float32)
+
+
+def is_light_on_dark(picture):
+    """Tell whether a BGR picture has light strokes on a dark ground.
+
+    Strokes are the few pixels that differ much from their surroundings: the sign of the
+    third moment of that difference is theirs.
+    """
+    small = _coarse(cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY))
+    difference = small - cv2.medianBlur(small, _median_size(small)).astype(np.float32)
+    return float((difference**3).sum()) > 0
+
+
+def background(bright_paper):
+    """Return the brightness of the paper at each pixel, (H, W) float32.
+
+    A median finds the paper roughly; then the pixels near it are blurred, leaving out
+    those that are darker.
+    """
+    small = _coarse(bright_paper.astype(np.uint8))
+    rough = cv2.medianBlur(small, _median_size(small)).astype(np.float32)
+    is_paper = np.float32(small > PAPER_RATIO * rough)
+    is_paper = cv2.erode(is_paper, np.ones((3, 3)))
+    sigma = BLUR_SHARE * max(small.shape)
+    weight = cv2.GaussianBlur(is_paper, (0, 0), sigma) + 1e-3
+    paper = cv2.GaussianBlur(is_paper * small, (0, 0), sigma) + 1e-3 * rough
+    height, width = bright_paper.shape
+    return cv2.resize(paper / weight, (width, height), interpolation=cv2.INTER_LINEAR)
+
+
+def stretch(darkness):
+    """Return darkness (H, W), 0 to 1, as ink 0 to 255: noise to 0, the pen's level to 255.
+
+    The noise is measured by the median of the absolute deviation.
+    """
+    noise = 1.4826 * float(np.median(np.abs(darkness - np.median(darkness))))
+    candidates = darkness[darkness > max(FAINTEST, NOISE_FACTOR * noise)]
+    if not len(candidates):
+        return np.zeros(darkness.shape, np.uint8)
+    threshold = _otsu(candidates)
+    level = float(np.median(candidates[candidates >= threshold]))
+    floor = min(2 * noise, level / 2)
+    return np.uint8(255 * np.clip((darkness - floor) / (level - floor), 0, 1))
+
+
+def _otsu(values):
+    """Return the threshold that best parts values (N,) of 0 to 1 in two (Otsu, 1979)."""
+    column = np.uint8(255 * values)[:, None]
+    threshold, _ = cv2.threshold(column, 0, 255, cv2.THRESH_BINARY + cv2.THRESH_OTSU)
+    return threshold / 255
+
+
+def _coarse(gray):
+    scale = COARSE_SIDE / max(gray.shape)
+    if scale >= 1:
+        return gray
+    size = [max(1, round(side * scale)) for side in gray.shape[::-1]]
+    return cv2.resize(gray, size, interpolation=cv2.INTER_AREA)
+
+
+def _median_size(small):
+    return 2 * int(MEDIAN_SHARE * max(small.shape) / 2) + 1

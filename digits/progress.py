@@ -1,0 +1,59 @@
+"""A progress bar on stderr, of the standard library: readers of pictures need no more."""
+
+import sys
+import time
+
+WIDTH = 28  # characters of the bar itself
+REDRAW_SECONDS = 0.1
+LOG_STEP = 0.25  # share of the work between two lines where stderr is no terminal
+
+
+class Progress:
+    """How far a long piece of work is, and the time left.
+
+    On a terminal one line is redrawn; in a log a line is written every quarter of
+    the work. `total`, `update`, `reset` and `close` are what pooch asks of a progress bar.
+    """
+
+    def __init__(self, label, total=0, stream=None):
+        self.label, self.total = label, total
+        self.stream = stream or sys.stderr
+        self.done, self.note = 0, ""
+        self.start = time.monotonic()
+        self._drawn_at, self._drawn_share = 0.0, 0.0
+
+    def update(self, amount=1, note=""):
+        """Count `amount` more as done and show `note` (a short text) behind the bar."""
+        self.done = min(self.done + amount, self.total or self.done + amount)
+        self.note = note or self.note
+        if self.stream.isatty():
+            if time.monotonic() - self._drawn_at >= REDRAW_SECONDS:
+                self._draw("\r", "\033[K")
+        elif self._share() - self._drawn_share >= LOG_STEP:
+            self._draw("", "\n")
+
+    def reset(self):
+        """Start counting again (pooch does so before it reports the whole)."""
+        self.done = 0
+
+    def close(self):
+        """Show the last state and leave the line."""
+        if self.stream.isatty():
+            self._draw("\r", "\033[K\n")
+        elif self._share() > self._drawn_share:
+            self._draw("", "\n")
+
+    def _share(self):
+        return self.done / self.total if self.total else 0.0
+
+    def _draw(self, before, after):
+        share = self._share()
+        filled = round(share * WIDTH)
+        bar = "#" * filled + "." * (WIDTH - filled)
+        elapsed = time.monotonic() - self.start
+        seconds = elapsed if share >= 1 else elapsed * (1 - share) / max(share, 1e-9)
+        when = f"{seconds:.0f} s" + (" left" if share < 1 else "")
+        text = f"{self.label} [{bar}] {share:4.0%} {when} {self.note}".rstrip()
+        self.stream.write(before + text + after)
+        self.stream.flush()
+        self._drawn_at, self._drawn_share = time.monotonic(), share

@@ -1,0 +1,131 @@
+"""What a script measured: printed, and written under --output_dir."""
+
+import csv
+import io
+import json
+import os
+import platform
+import shlex
+import sys
+import time
+from importlib import metadata
+from pathlib import Path
+
+import numpy as np
+
+from digits import figures, files, network
+
+PACKAGES = (
+    "tensorflow",
+    "keras",
+    "numpy",
+    "h5py",
+    "opencv-python-headless",
+    "scikit-learn",
+)
+
+
+def accuracy_text(errors, total):
+    """Return a result the way all scripts write it: 99.70 % (30 errors / 10000)."""
+    return f"{100 - 100 * errors / total:.2f} % ({errors} errors / {total})"
+
+
+def confusion_matrix(labels, predictions):
+    """Return (10, 10) counts: a row for each true digit, a column for each reading."""
+    matrix = np.zeros((10, 10), np.int64)
+    np.add.at(matrix, (labels, predictions), 1)
+    return matrix
+
+
+def confusion_text(matrix):
+    """Return a confusion matrix as text, a dot for a zero."""
+    header = "true\\read" + "".join(f"{digit:6d}" for digit in range(10))
+    rows = (
+        f"{digit:9d}" + "".join(f"{count or '.':>6}" for count in row)
+        for digit, row in enumerate(matrix)
+    )
+    return "\n".join([header, *rows])
+
+
+def versions():
+    """Return {package: version} of Python and of the installed PACKAGES."""
+    found = {"python": platform.python_version()}
+    for package in PACKAGES:
+        try:
+            found[package] = metadata.version(package)
+        except metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def hardware():
+    """Return the processor's name and the number of cores, as '2 cores of …'."""
+    name = platform.processor() or platform.machine()
+    if os.path.exists("/proc/cpuinfo"):
+        with open("/proc/cpuinfo") as file:
+            lines = [line for line in file if line.startswith("model name")]
+        name = lines[0].split(":", 1)[1].strip() if lines else name
+    return f"{os.cpu_count()} cores of {name}"
+
+
+def new_summary(script, argv, args):
+    """Return the first facts of a run: its script, command and arguments.
+
+    argv: main's; args: an argparse Namespace.
+    """
+    command = shlex.join(["python3", script, *(sys.argv[1:] if argv is None else argv)])
+    return {"script": script, "command": command, "arguments": vars(args)}
+
+
+def attributes(summary):
+    """Return what of a summary, after report_test, goes into a model file."""
+    long = {"wrong_indices", "confusion_matrix"}
+    short = {name: value for name, value in summary.items() if name not in long}
+    return short | {"seed": summary["arguments"]["seed"], "classes": network.CLASSES}
+
+
+def report_training(output_dir, history):
+    """Write history.csv and the training curves.
+
+    history: a list of a dict an epoch, as figures.training_curves takes it.
+    """
+    text = io.StringIO()
+    writer = csv.DictWriter(text, history[0], lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(history)
+    files.write_text(Path(output_dir) / "history.csv", text.getvalue())
+    figures.training_curves(Path(output_dir) / "training_curves.png", history)
+
+
+def report_test(output_dir, dataset, predict, summary, start):
+    """Score the test images once; print it, add it to `summary` and write it all.
+
+    predict: a function from images (N, 28, 28) uint8 to (N, 10), the greatest of which is
+    the reading; start: time.monotonic() of the script's start. Writes results.json, the
+    confusion matrix and the misread digits.
+    """
+    predictions = predict(dataset.test_images).argmax(axis=1)
+    labels, total = dataset.test_labels, len(dataset.test_labels)
+    wrong = np.flatnonzero(predictions != labels)
+    matrix = confusion_matrix(labels, predictions)
+    summary |= {
+        "dataset": dataset.name,
+        "test": accuracy_text(len(wrong), total),
+        "test_errors": len(wrong),
+        "test_images": total,
+        "seconds": round(time.monotonic() - start, 1),
+        "versions": versions(),
+        "hardware": hardware(),
+        "wrong_indices": wrong.tolist(),
+        "confusion_matrix": matrix.tolist(),
+    }
+    print(f"{dataset.name} test accuracy: {summary['test']}", flush=True)
+    folder = Path(output_dir)
+    files.write_text(folder / "results.json", json.dumps(summary, indent=1) + "\n")
+    figures.confusion_matrix(folder / "confusion_matrix.png", matrix)
+    figures.misread_digits(
+        folder / "misread_digits.png",
+        dataset.test_images[wrong],
+        labels[wrong],
+        predictions[wrong],
+    )
