@@ -31,7 +31,6 @@ WEIGHT_DECAY = 0.01
 AVERAGE_DECAY = 0.995  # of the weights that are averaged, a step
 NORMALISATION_DECAY = 0.95  # of the moving mean and variance, a step
 EPSILON = 1e-3  # in batch normalisation
-TEST_BATCH = 1000
 
 # Augmentation, each way and uniform.
 ROTATION = np.deg2rad(12)
@@ -166,7 +165,12 @@ def augment(images, seed):
     ranges = tf.constant([ROTATION, SCALE, SCALE, SHEAR, SHIFT, SHIFT], tf.float32)
     uniform = tf.random.stateless_uniform((6, tf.shape(images)[0]), seed, -1, 1)
     turn, width, height, shear, right, down = tf.unstack(uniform * ranges[:, None])
-    cosine, sine, width, height = tf.cos(turn), tf.sin(turn), tf.exp(width), tf.exp(height)
+    cosine, sine, width, height = (
+        tf.cos(turn),
+        tf.sin(turn),
+        tf.exp(width),
+        tf.exp(height),
+    )
     a, b = cosine * width, (cosine * shear - sine) * height
     c, d = sine * width, (sine * shear + cosine) * height
     middle = 13.5
@@ -263,9 +267,7 @@ def train(args, dataset):
 
 def predict_logits(model, images):
     """Return the logits (N, 10), float32 NumPy, of images (N, 28, 28) uint8."""
-    starts = range(0, len(images), TEST_BATCH)
-    batches = (np.float32(images[i : i + TEST_BATCH, ..., None]) for i in starts)
-    return np.concatenate([model.infer(batch).numpy() for batch in batches])
+    return network.in_batches(lambda pixels: model.infer(pixels).numpy(), images)
 
 
 def to_onnx(model, temperature):

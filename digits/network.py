@@ -18,7 +18,7 @@ from digits import UserError, files
 ONNX = "inference/onnx"
 LARGEST_ONNX = 64 << 20  # bytes; ours have less than 3 MB
 LARGEST_FILE = 1 << 30  # bytes
-BATCH = 128  # images that cv2.dnn is given at once: bounds its memory
+BATCH = 128  # images that a network is given at once: bounds the memory
 CLASSES = "0123456789"
 
 
@@ -39,20 +39,27 @@ class Network:
 
     def probabilities(self, images):
         """Return (N, 10) float32 probabilities of images (N, 28, 28), 0 to 255."""
-        if not len(images):
-            return np.empty((0, len(CLASSES)), np.float32)
-        starts = range(0, len(images), BATCH)
-        return np.concatenate([self._run(images[i : i + BATCH]) for i in starts])
+        return in_batches(self._run, images)
 
-    def _run(self, batch):
+    def _run(self, pixels):
         try:
-            self._net.setInput(np.asarray(batch, np.float32)[..., None])
+            self._net.setInput(pixels)
             # cv2.dnn may drop or add a dimension.
-            return self._net.forward().reshape(len(batch), len(CLASSES))
+            return self._net.forward().reshape(len(pixels), len(CLASSES))
         except (cv2.error, ValueError) as error:
             raise UserError(
                 f"{self.name}: its ONNX graph does not map 28x28 pixels to 10 digits"
             ) from error
+
+
+def in_batches(run, images):
+    """Return (N, 10) of images (N, 28, 28), 0 to 255, by calls of `run` on BATCH of them.
+
+    run: a function from pixels (BATCH or fewer, 28, 28, 1) float32 to (…, 10) float32.
+    """
+    starts = range(0, len(images), BATCH)
+    batches = [run(np.float32(images[i : i + BATCH])[..., None]) for i in starts]
+    return np.concatenate([np.empty((0, len(CLASSES)), np.float32), *batches])
 
 
 def open_hdf5(path):

@@ -1,0 +1,204 @@
+"""Draw assets/images/: handwritten-looking digits to try load_model.py on.
+
+    python3 assets/draw_images.py
+
+Every picture is drawn from strokes, with another pen, paper, light, size and format; the
+same pictures each time. Needs numpy and opencv-python-headless.
+"""
+
+import sys
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+FOLDER = Path(__file__).resolve().parent / "images"
+FINE = 4  # times the final size: strokes are drawn large, then scaled down
+
+# The strokes of each digit: points (x, y) within a box 0.7 wide and 1 high, y downwards.
+# A pen goes through the points in a smooth curve; a point given twice makes a corner.
+STROKES = {
+    0: [[(0.4, 0), (0.1, 0.2), (0.05, 0.6), (0.3, 1), (0.6, 0.7), (0.6, 0.2), (0.4, 0)]],
+    1: [[(0.15, 0.3), (0.4, 0), (0.4, 0), (0.38, 0.5), (0.37, 1)]],
+    2: [
+        [(0.1, 0.25), (0.33, 0), (0.6, 0.2), (0.4, 0.6), (0.05, 1), (0.05, 1)]
+        + [(0.4, 0.95), (0.68, 1)]
+    ],
+    3: [
+        [(0.1, 0.12), (0.38, 0), (0.58, 0.2), (0.3, 0.45), (0.3, 0.45)]
+        + [(0.64, 0.65), (0.45, 0.98), (0.05, 0.9)]
+    ],
+    4: [
+        [(0.38, 0), (0.2, 0.35), (0.03, 0.66), (0.03, 0.66), (0.7, 0.62)],
+        [(0.54, 0.3), (0.5, 0.7), (0.48, 1)],
+    ],
+    5: [
+        [(0.16, 0.03), (0.1, 0.45), (0.1, 0.45), (0.4, 0.38), (0.63, 0.66)]
+        + [(0.42, 0.98), (0.05, 0.92)],
+        [(0.16, 0.03), (0.62, 0.0)],
+    ],
+    6: [
+        [(0.52, 0), (0.2, 0.35), (0.07, 0.75), (0.33, 1), (0.6, 0.77), (0.38, 0.55)]
+        + [(0.09, 0.75)]
+    ],
+    7: [[(0.05, 0.04), (0.64, 0.02), (0.64, 0.02), (0.4, 0.5), (0.28, 1)]],
+    8: [
+        [(0.56, 0.13), (0.3, 0), (0.12, 0.22), (0.36, 0.47), (0.6, 0.76), (0.33, 1)]
+        + [(0.07, 0.77), (0.36, 0.47), (0.58, 0.22), (0.5, 0.08)]
+    ],
+    9: [
+        [(0.56, 0.22), (0.3, 0.48), (0.08, 0.25), (0.33, 0), (0.57, 0.2), (0.57, 0.2)]
+        + [(0.53, 0.6), (0.42, 1)]
+    ],
+}
+
+BLACK, BLUE, RED, PENCIL, WHITE = (
+    (35, 30, 30),
+    (150, 60, 25),
+    (40, 40, 190),
+    (120, 120, 120),
+    (250, 250, 250),
+)  # BGR
+
+
+def smooth(points, steps=24):
+    """Return (N, 2) points of the Catmull-Rom curve through `points`, a list of (x, y)."""
+    points = np.array([points[0], *points, points[-1]], float)
+    t = np.linspace(0, 1, steps, endpoint=False)[:, None]
+    pieces = [
+        b
+        + 0.5 * t * (c - a)
+        + t**2 * (a - 2.5 * b + 2 * c - 0.5 * d)
+        + t**3 * (1.5 * (b - c) + 0.5 * (d - a))
+        for a, b, c, d in zip(
+            points, points[1:], points[2:], points[3:], strict=False
+        )
+    ]
+    return np.concatenate([*pieces, points[-1:]])
+
+
+def draw_digit(ink, digit, x, y, height, pen, random):
+    """Draw a digit into ink (H, W) uint8, its box's corner at x, y, with wobbly strokes.
+
+    All lengths are in pixels; `pen` is the stroke's width.
+    """
+    slant, turn = random.normal(0, 0.1), random.normal(0, 0.05)
+    matrix = np.array([[1, turn], [-slant - turn, 1]]) * height * FINE
+    for stroke in STROKES[digit]:
+        wobbly = np.array(stroke) + random.normal(0, 0.012, (len(stroke), 2))
+        curve = smooth(wobbly) @ matrix + np.array([x + slant * height, y]) * FINE
+        pressure = 1 + 0.18 * np.sin(random.uniform(0, 6) + np.arange(len(curve)) / 15)
+        widths = np.maximum(1, np.rint(pen * FINE * pressure)).astype(int)
+        corners = np.int32(np.rint(curve))
+        for start, end, width in zip(corners, corners[1:], widths, strict=False):
+            cv2.line(ink, start.tolist(), end.tolist(), 255, int(width), cv2.LINE_AA)
+
+
+def draw_ink(width, height, digits, pen, random):
+    """Return ink (height, width) float32, 0 to 1, of digits [(digit, x, y, height)]."""
+    ink = np.zeros((height * FINE, width * FINE), np.uint8)
+    for digit, x, y, digit_height in digits:
+        draw_digit(ink, digit, x, y, digit_height, pen, random)
+    return cv2.resize(ink, (width, height), interpolation=cv2.INTER_AREA) / 255
+
+
+def on_paper(ink, pen_colour, paper_colour, random, shade=0.0, noise=0.0, ruled=0):
+    """Return a BGR picture of ink (H, W) on paper.
+
+    shade: how much darker the far corner is (0 to 1); noise: standard deviation of the
+    grain (0 to 255); ruled: pixels between blue-gray lines, 0 for none.
+    """
+    height, width = ink.shape
+    paper = np.tile(np.float32(paper_colour), (height, width, 1))
+    if ruled:
+        paper[ruled::ruled] = np.float32(paper_colour) * (0.95, 0.88, 0.84)
+    picture = paper + ink[..., None] * (np.float32(pen_colour) - paper)
+    across = np.linspace(0, 1, width)[None, :, None]
+    down = np.linspace(0, 1, height)[:, None, None]
+    picture *= 1 - shade * (across + down) / 2
+    picture += random.normal(0, noise, (height, width, 1)) if noise else 0
+    return np.uint8(np.clip(np.rint(picture), 0, 255))
+
+
+def write(name, picture, orientation=1):
+    """Write a picture to FOLDER; a JPEG may say in EXIF how a viewer shall turn it."""
+    _, content = cv2.imencode(Path(name).suffix, picture)
+    content = content.tobytes()
+    if orientation != 1:
+        # TIFF header, then one entry: tag 0x112, a short (3), one of them, its value.
+        entry = b"\x01\x12\x00\x03\x00\x00\x00\x01" + bytes([0, orientation, 0, 0])
+        tiff = b"MM\x00\x2a\x00\x00\x00\x08\x00\x01" + entry + bytes(4)
+        exif = b"Exif\x00\x00" + tiff
+        length = (len(exif) + 2).to_bytes(2, "big")
+        content = content[:2] + b"\xff\xe1" + length + exif + content[2:]
+    FOLDER.mkdir(exist_ok=True)
+    (FOLDER / name).write_bytes(content)
+
+
+def draw_single_digits(random):
+    """Write 0a … 9a: photographs and scans of one digit, each in another way."""
+    white, cream, gray, board = (
+        (245, 248, 250),
+        (205, 232, 245),
+        (190, 192, 195),
+        (60, 80, 50),
+    )
+    looks = [
+        # digit, side, height, pen, pen colour, paper, shade, noise, ruled
+        (0, 320, 200, 9, BLACK, white, 0.1, 2, 0),
+        (1, 320, 190, 8, BLUE, cream, 0.35, 4, 0),
+        (2, 240, 150, 12, RED, white, 0.2, 3, 0),
+        (3, 640, 180, 6, BLUE, white, 0.3, 4, 0),
+        (4, 400, 260, 5, PENCIL, white, 0.15, 4, 0),
+        (5, 360, 230, 16, BLACK, gray, 0.4, 5, 0),
+        (6, 300, 200, 10, WHITE, board, 0.2, 4, 0),
+        (7, 480, 200, 7, BLUE, white, 0.25, 3, 0),
+        (8, 200, 130, 4, BLACK, cream, 0.1, 2, 0),
+        (9, 400, 250, 20, RED, white, 0.45, 4, 0),
+    ]
+    for digit, side, height, pen, colour, paper, *light in looks:
+        corner = np.int32((side - 0.7 * height, side - height)) // 2
+        shift = random.integers(-side // 12, side // 12 + 1, 2)
+        digits = [(digit, *(corner + shift), height)]
+        ink = draw_ink(side, side, digits, pen, random)
+        write(f"{digit}a.jpg", on_paper(ink, colour, paper, random, *light))
+
+
+def draw_special_pictures(random):
+    """Write a hairline drawing, a transparent one, one turned by EXIF, rows of digits."""
+    ink = draw_ink(28, 28, [(2, 6, 4, 19)], 1, random)
+    write("2b.png", on_paper(ink, BLACK, WHITE, random))
+    ink = draw_ink(160, 160, [(3, 45, 25, 110)], 8, random)
+    transparent = np.zeros((160, 160, 4), np.uint8)
+    transparent[..., 3] = np.rint(255 * ink)
+    write("3b.png", transparent)
+    ink = draw_ink(320, 320, [(7, 90, 60, 200)], 10, random)
+    picture = on_paper(ink, BLUE, (245, 248, 250), random, 0.2, 3)
+    write("7b.jpg", np.rot90(picture).copy(), orientation=6)
+    row = [(digit, 40 + 95 * k, 50, 90) for k, digit in enumerate((3, 1, 4, 1, 5, 9))]
+    ink = draw_ink(640, 190, row, 6, random)
+    write("314159a.jpg", on_paper(ink, BLUE, (235, 245, 250), random, 0.3, 3))
+    draw_page(random)
+
+
+def draw_page(random):
+    """Write page.jpg: four rows of digits on paper in uneven light."""
+    digits = []
+    for line, text in enumerate(("0123456789", "31415926", "2718281828", "16180339")):
+        for column, digit in enumerate(text):
+            x, y = random.normal((50 + 84 * column, 50 + 150 * line), 4)
+            digits.append((int(digit), x, y, random.uniform(75, 95)))
+    ink = draw_ink(920, 660, digits, 6, random)
+    write("page.jpg", on_paper(ink, BLUE, (228, 240, 246), random, 0.35, 3))
+
+
+def main():
+    """Draw all pictures; return the exit status."""
+    random = np.random.default_rng(2026)
+    draw_single_digits(random)
+    draw_special_pictures(random)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
