@@ -163,7 +163,7 @@ class Classifier:
             outputs = tf.math.log(outputs + 1e-30)
         return tf.nn.softmax(outputs / self.temperature)
 
-    def predict(self, images):
+    def probabilities(self, images):
         """Return (N, 10) probabilities, NumPy, of images (N, 28, 28) uint8."""
         infer = tf.function(self, input_signature=[self.signature()])
         return network.in_batches(lambda pixels: infer(pixels).numpy(), images)
@@ -184,7 +184,7 @@ class Classifier:
 
 def validated_temperature(model, dataset):
     """Return the temperature that suits the validation images best."""
-    probabilities = Classifier(model).predict(dataset.validation_images)
+    probabilities = Classifier(model).probabilities(dataset.validation_images)
     return fit_temperature(np.log(probabilities + 1e-30), dataset.validation_labels)
 
 
@@ -253,7 +253,11 @@ def main(argv=None):
         results.report_training(args.output_dir, history)
     classifier = Classifier(model, temperature)
     summary["temperature"] = temperature
-    results.report_test(args.output_dir, dataset, classifier.predict, summary, start)
+
+    def predict(images):
+        return classifier.probabilities(images).argmax(axis=1)
+
+    results.report_test(args.output_dir, dataset, predict, summary, start)
     if args.save_model:
         network.save(
             args.save_weights,

@@ -14,7 +14,7 @@ import time
 import numpy as np
 
 from digits import cli, files, mnist, network, results
-from digits.calibration import fit_temperature, negative_log_likelihood, softmax
+from digits.calibration import fit_temperature, negative_log_likelihood
 from digits.lazy import LazyModule
 from digits.progress import Progress
 
@@ -280,26 +280,22 @@ def to_onnx(model, temperature):
 
 
 def load(path):
-    """Return a function from images (N, 28, 28) uint8 to probabilities (N, 10).
+    """Return a function from images (N, 28, 28) uint8 to their digits (N,).
 
-    It is the network in a model file: its variables if this script saved them, else its
+    It uses the network in a model file: its variables if this script saved them, else its
     ONNX graph. Raises UserError when the file holds no such network.
     """
     onnx, attributes = network.read(path)
     if attributes["script"] != SCRIPT:
-        return network.Network(onnx, path).probabilities
+        graph = network.Network(onnx, path)
+        return lambda images: graph.probabilities(images).argmax(axis=1)
     shape = attributes["arguments"]
     model = ConvolutionalNetwork(
         shape["filters"], shape["dense_layers"], shape["activation"], seed=0
     )
     for name, value in network.read_variables(path, model.variables).items():
         model.variables[name].assign(value)
-    return predictor(model, attributes["temperature"])
-
-
-def predictor(model, temperature):
-    """Return a function from images (N, 28, 28) uint8 to probabilities (N, 10)."""
-    return lambda images: softmax(predict_logits(model, images) / temperature)
+    return lambda images: predict_logits(model, images).argmax(axis=1)
 
 
 def parse_args(argv=None):
@@ -337,7 +333,10 @@ def main(argv=None):
     temperature = fit_temperature(logits, dataset.validation_labels)
     summary |= {"temperature": temperature, "validation": history[-1]}
     results.report_training(args.output_dir, history)
-    predict = predictor(model, temperature)
+
+    def predict(images):
+        return predict_logits(model, images).argmax(axis=1)
+
     results.report_test(args.output_dir, dataset, predict, summary, start)
     if args.save_model:
         network.save(

@@ -18,7 +18,9 @@ FINE = 4  # times the final size: strokes are drawn large, then scaled down
 # The strokes of each digit: points (x, y) within a box 0.7 wide and 1 high, y downwards.
 # A pen goes through the points in a smooth curve; a point given twice makes a corner.
 STROKES = {
-    0: [[(0.4, 0), (0.1, 0.2), (0.05, 0.6), (0.3, 1), (0.6, 0.7), (0.6, 0.2), (0.4, 0)]],
+    0: [
+        [(0.4, 0), (0.1, 0.2), (0.05, 0.6), (0.3, 1), (0.6, 0.7), (0.6, 0.2), (0.4, 0)]
+    ],
     1: [[(0.15, 0.3), (0.4, 0), (0.4, 0), (0.38, 0.5), (0.37, 1)]],
     2: [
         [(0.1, 0.25), (0.33, 0), (0.6, 0.2), (0.4, 0.6), (0.05, 1), (0.05, 1)]
@@ -70,9 +72,7 @@ def smooth(points, steps=24):
         + 0.5 * t * (c - a)
         + t**2 * (a - 2.5 * b + 2 * c - 0.5 * d)
         + t**3 * (1.5 * (b - c) + 0.5 * (d - a))
-        for a, b, c, d in zip(
-            points, points[1:], points[2:], points[3:], strict=False
-        )
+        for a, b, c, d in zip(points, points[1:], points[2:], points[3:], strict=False)
     ]
     return np.concatenate([*pieces, points[-1:]])
 

@@ -94,12 +94,17 @@ def add_network_flags(arguments, *, filters, dense_layers, epochs, batch_size):
         default=batch_size,
         help="images a training step",
     )
+    add_seed_flag(arguments)
+
+
+def add_seed_flag(arguments):
+    """Add --seed."""
     arguments.add_argument(
         "--seed",
         type=number(int, 0, 2**31 - 1),
         metavar="N",
         default=0,
-        help="of initial weights, order and augmentation",
+        help="of all that is drawn at random",
     )
 
 

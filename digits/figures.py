@@ -69,3 +69,16 @@ def misread_digits(path, images, labels, predictions):
         axes.imshow(image, cmap="gray_r", vmin=0, vmax=255)
         axes.set_title(f"{label} > {prediction}", fontsize=9)
     _save(figure, path)
+
+
+def error_bars(path, rows):
+    """Draw the error of each method; rows as recorded.table_rows returns them."""
+    figure = _figure(7, 0.5 * len(rows) + 1)
+    axes = figure.subplots()
+    names = [row["script"] for row in rows]
+    errors = [row["error_percent"] for row in rows]
+    bars = axes.barh(names, errors, xerr=[row["deviation"] for row in rows])
+    axes.bar_label(bars, [f" {error:.2f} %" for error in errors], padding=3)
+    axes.set(xlabel="test error (%)", xlim=(0, 1.2 * max(errors) + 1e-9))
+    axes.invert_yaxis()
+    _save(figure, path)

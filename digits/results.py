@@ -100,11 +100,11 @@ def report_training(output_dir, history):
 def report_test(output_dir, dataset, predict, summary, start):
     """Score the test images once; print it, add it to `summary` and write it all.
 
-    predict: a function from images (N, 28, 28) uint8 to (N, 10), the greatest of which is
-    the reading; start: time.monotonic() of the script's start. Writes results.json, the
+    predict: a function from images (N, 28, 28) uint8 to the digits (N,) that they are
+    read as; start: time.monotonic() of the script's start. Writes results.json, the
     confusion matrix and the misread digits.
     """
-    predictions = predict(dataset.test_images).argmax(axis=1)
+    predictions = predict(dataset.test_images)
     labels, total = dataset.test_labels, len(dataset.test_labels)
     wrong = np.flatnonzero(predictions != labels)
     matrix = confusion_matrix(labels, predictions)

@@ -1,0 +1,1 @@
+"""Classical methods to compare the networks with."""
