@@ -226,7 +226,7 @@ def parse_args(argv=None):
     parser = cli.parser(__doc__)
     cli.add_data_flags(parser, output_dir="output/CNN_MNIST")
     cli.add_network_flags(
-        parser, filters=[32, 64, 128], dense_layers=[], epochs=8, batch_size=128
+        parser, filters=[32, 64, 128], dense_layers=[], epochs=5, batch_size=128
     )
     cli.add_model_flags(parser, save_model=0)
     args = parser.parse_args(argv)

@@ -1,0 +1,104 @@
+"""Write the README's tables from what was measured.
+
+    python3 benchmarks/readme.py
+
+Fills what stands between the README's markers from assets/results/, from the network
+that is shipped and from what it reads in assets/images/; redraws assets/figures/. A test
+holds the README to it.
+"""
+
+import json
+import re
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+from digits import cli, figures, files, network, reading, recorded
+
+README = ROOT / "README.md"
+FIGURES = ROOT / "assets" / "figures"
+WEIGHTS = ROOT / "assets" / "weights" / "digits.hdf5"
+
+
+def all_runs():
+    """Return {name: [summary]} of all that is recorded in assets/results/."""
+    return {name: recorded.read_runs(name) for name in recorded.SCRIPTS}
+
+
+def results_block():
+    """Return the table of results, with the hardware that they were measured on."""
+    runs = all_runs()
+    table = recorded.table_text(recorded.table_rows(runs))
+    hardware = sorted({run["hardware"] for summaries in runs.values() for run in summaries})
+    return f"{table}\n\nMeasured on {' and '.join(hardware)}."
+
+
+def speed_block():
+    """Return a sentence on the cold start."""
+    measured = json.loads((recorded.FOLDER / "cold_start.json").read_text())
+    seconds = measured["median_seconds"]
+    return (
+        f"A cold `load_model.py IMAGE` answers after {seconds['load_model']:.2f} s: "
+        f"{measured['ratio']:.2f} times what `import numpy, cv2, h5py` takes alone "
+        f"(medians of {measured['repeats']}, in turn)."
+    )
+
+
+def model_block():
+    """Return a sentence on the network that is shipped."""
+    attributes = network.read(WEIGHTS)[1]
+    return (
+        f"`{WEIGHTS.relative_to(ROOT)}` was made by `{attributes['command']}` and "
+        f"reads {attributes['test']} of the MNIST test images."
+    )
+
+
+def samples_block():
+    """Return a table of the sample pictures and what is read in them."""
+    paths = sorted((ROOT / "assets" / "images").iterdir())
+    classifier = network.Network(network.read(WEIGHTS)[0])
+    rows = []
+    for result in reading.read_pictures(paths, classifier, threshold=0.5):
+        path = Path(result.file).relative_to(ROOT)
+        rows.append([f'<img src="{path}" height="64">', f"`{path.name}`", _cell(result)])
+    return recorded.markdown_table(["picture", "file", "read as"], rows)
+
+
+def _cell(result):
+    return f"{' '.join(result.rows)} ({min(d.confidence for d in result.digits):.1%})"
+
+
+def render(text):
+    """Return the README's text with every block between its markers made anew."""
+    blocks = {
+        "results": results_block,
+        "speed": speed_block,
+        "model": model_block,
+        "samples": samples_block,
+    }
+    for name, block in blocks.items():
+        pattern = rf"(<!-- {name} -->\n).*?(\n<!-- end -->)"
+        content = block()
+        text, count = re.subn(
+            pattern, lambda m, c=content: m[1] + c + m[2], text, count=1, flags=re.DOTALL
+        )
+        if count != 1:
+            raise ValueError(f"README.md lacks the markers of {name}")
+    return text
+
+
+@cli.report_errors
+def main(argv=None):
+    """Rewrite the README and the figures; return the exit status."""
+    cli.parser(__doc__).parse_args(argv)
+    files.write_text(README, render(README.read_text()))
+    runs = all_runs()
+    figures.error_bars(FIGURES / "results.png", recorded.table_rows(runs))
+    history = ROOT / "output" / "tf_cnn" / "history.csv"
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

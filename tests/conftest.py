@@ -1,0 +1,69 @@
+import os
+import sys
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+from digits import UserError, mnist, network
+
+TINY = ["--dataset", "sklearn_digits", "--epochs", "1", "--filters", "4", "8", "8"]
+
+
+@pytest.fixture(scope="session")
+def real_mnist():
+    """The true MNIST where MNIST_DIR or the cache holds it: no test downloads it."""
+    folder = os.environ.get("MNIST_DIR") or mnist.cache_folder()
+    try:
+        return mnist.load("mnist", folder)
+    except UserError as error:
+        pytest.skip(f"the real MNIST is not here ({error})")
+
+
+@pytest.fixture(autouse=True)
+def in_empty_folder(tmp_path, monkeypatch):
+    """Each test runs in a folder of its own: no script may count on the current one."""
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture(scope="session")
+def tf_model(tmp_path_factory):
+    """A model file that tf_cnn.py trained for a moment."""
+    import tf_cnn
+
+    folder = tmp_path_factory.mktemp("tf_cnn")
+    path = folder / "tf_cnn.hdf5"
+    flags = ["--save_weights", str(path), "--output_dir", str(folder / "output")]
+    assert tf_cnn.main([*TINY, "--dense_layers", "16", *flags]) == 0
+    return path
+
+
+@pytest.fixture(scope="session")
+def keras_model(tmp_path_factory):
+    """A model file that CNN_MNIST.py trained for a moment."""
+    import CNN_MNIST
+
+    folder = tmp_path_factory.mktemp("CNN_MNIST")
+    path = folder / "cnn_weights.hdf5"
+    flags = ["-s", "-w", str(path), "--output_dir", str(folder / "output")]
+    assert CNN_MNIST.main([*TINY, *flags]) == 0
+    return path
+
+
+@pytest.fixture(scope="session")
+def shipped():
+    """The trained network in the repository."""
+    path = ROOT / "assets" / "weights" / "digits.hdf5"
+    return network.Network(network.read(path)[0], path)
+
+
+@pytest.fixture
+def seven():
+    """A picture of a 7, dark on light: (120, 100, 3) uint8."""
+    picture = np.full((120, 100, 3), 240, np.uint8)
+    points = np.array([(25, 25), (75, 25), (45, 100)])
+    return cv2.polylines(picture, [points], False, (40, 40, 40), 7, cv2.LINE_AA)

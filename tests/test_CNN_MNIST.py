@@ -1,0 +1,178 @@
+import json
+
+import h5py
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import CNN_MNIST
+import load_model
+from conftest import ROOT, TINY
+from digits import UserError, mnist, network
+
+ONE = str(ROOT / "assets" / "images" / "1a.jpg")
+LOAD = ["--dataset", "sklearn_digits", "--load_model", "1", "--save_weights"]
+SHAPE = ["--filters", "4", "8", "8"]
+
+
+def tested(capsys, path, *flags):
+    """Return the accuracy that is printed for a file."""
+    assert CNN_MNIST.main([*LOAD, str(path), *flags]) == 0
+    return capsys.readouterr().out.strip().splitlines()[-1]
+
+
+@pytest.fixture(scope="module")
+def model(keras_model):
+    return keras.models.load_model(keras_model, compile=False)
+
+
+def test_loaded_file_scores_what_was_printed(keras_model, capsys):
+    test = network.read(keras_model)[1]["test"]
+    assert tested(capsys, keras_model) == f"sklearn_digits test accuracy: {test}"
+
+
+def test_summary_is_printed(keras_model, capsys):
+    assert CNN_MNIST.main([*LOAD, str(keras_model)]) == 0
+    assert "Total params" in capsys.readouterr().out
+
+
+def test_keras_itself_loads_the_file(keras_model, model):
+    assert model.input_shape == (None, 28, 28, 1)
+    other = CNN_MNIST.build_network([4, 8, 8], [], "relu")
+    other.load_weights(keras_model)
+    for ours, theirs in zip(model.weights, other.weights, strict=True):
+        np.testing.assert_array_equal(np.array(ours), np.array(theirs))
+
+
+def test_keras_and_opencv_agree(keras_model, model):
+    onnx, attributes = network.read(keras_model)
+    images = mnist.read_sklearn_digits()[0][:1000]
+    classifier = CNN_MNIST.Classifier(model, attributes["temperature"])
+    expected = classifier.probabilities(images)
+    graph = network.Network(onnx)
+    for size in (4, 100, 1, 100, 4):
+        found = [graph.probabilities(images[i : i + size]) for i in range(0, 200, size)]
+        np.testing.assert_allclose(np.concatenate(found), expected[:200], atol=1e-5)
+    np.testing.assert_allclose(graph.probabilities(images), expected, atol=1e-5)
+
+
+def write_keras3_weights(path, model):
+    model.save_weights(path.with_suffix(".weights.h5"))
+    path.with_suffix(".weights.h5").rename(path)
+
+
+def write_keras2_weights(path, model):
+    """Write weights as Keras 2's save_weights did: a group a layer, names in attributes."""
+    with h5py.File(path, "w") as file:
+        layers = [layer for layer in model.layers]
+        file.attrs["layer_names"] = [layer.name.encode() for layer in layers]
+        file.attrs["backend"], file.attrs["keras_version"] = "tensorflow", "2.15.0"
+        for layer in layers:
+            group = file.create_group(layer.name)
+            names = [f"{layer.name}/{w.name}:0".encode() for w in layer.weights]
+            group.attrs["weight_names"] = names
+            for name, weight in zip(names, layer.weights, strict=True):
+                group[name.decode()] = np.array(weight)
+
+
+def write_whole_model(path, model):
+    path.write_bytes(CNN_MNIST.keras_hdf5(model))
+
+
+@pytest.mark.parametrize(
+    "write", [write_keras3_weights, write_keras2_weights, write_whole_model]
+)
+@pytest.mark.parametrize("name", ["a.hdf5", "b.h5", "c.weights.h5", "d.model"])
+def test_reads_keras_files_by_content(
+    tmp_path, keras_model, model, capsys, write, name
+):
+    write(tmp_path / name, model)
+    test = network.read(keras_model)[1]["test"]
+    found = tested(capsys, tmp_path / name, *SHAPE)
+    assert found == f"sklearn_digits test accuracy: {test}"
+
+
+def test_converts_for_load_model(tmp_path, model, capsys):
+    path = tmp_path / "old.h5"
+    write_keras2_weights(path, model)
+    assert load_model.main([ONE, "--weights", str(path)]) == 1
+    command = capsys.readouterr().err.strip().split("python3 CNN_MNIST.py ")[1]
+    flags = ["--dataset", "sklearn_digits", *SHAPE, "--output_dir", "output"]
+    assert CNN_MNIST.main([*command.split(), *flags]) == 0
+    assert load_model.main([ONE, "--weights", str(path), "--single"]) == 0
+    assert keras.models.load_model(path, compile=False).count_params()
+
+
+def foreign(*layers):
+    return keras.Sequential([keras.Input((28, 28)), keras.layers.Flatten(), *layers])
+
+
+@pytest.mark.parametrize("activation", ["softmax", None, "sigmoid"])
+def test_networks_from_elsewhere(activation):
+    """A tutorial's network expects ink from 0 to 1, and may give logits."""
+    model = foreign(keras.layers.Dense(10, activation))
+    images = mnist.read_sklearn_digits()[0][:50]
+    outputs = np.array(model(images / np.float32(255)))
+    if activation is None:
+        expected = tf.nn.softmax(outputs)
+    else:
+        expected = outputs / outputs.sum(axis=1, keepdims=True)
+    classifier = CNN_MNIST.Classifier(model)
+    np.testing.assert_allclose(classifier.probabilities(images), expected, atol=1e-5)
+    graph = network.Network(classifier.to_onnx())
+    np.testing.assert_allclose(graph.probabilities(images), expected, atol=1e-5)
+
+
+def test_a_network_of_another_task():
+    with pytest.raises(UserError, match="not 28x28 to 10"):
+        CNN_MNIST.Classifier(foreign(keras.layers.Dense(3)))
+
+
+@pytest.mark.parametrize(
+    "write",
+    [
+        lambda path: path.write_text("text"),
+        lambda path: h5py.File(path, "w").close(),
+        lambda path: h5py.File(path, "w").create_group("layers"),
+        lambda path: h5py.File(path, "w").attrs.update({"model_config": "{}"}),
+        lambda path: h5py.File(path, "w").attrs.update({"layer_names": ["a"]}),
+    ],
+)
+def test_files_that_keras_cannot_load(tmp_path, capsys, write):
+    path = tmp_path / "model.hdf5"
+    write(path)
+    assert CNN_MNIST.main([*LOAD, str(path)]) == 1
+    (line,) = capsys.readouterr().err.strip().splitlines()
+    assert line.startswith(f"error: {path}: ")
+
+
+def test_weights_of_another_network(tmp_path, model, capsys):
+    write_keras3_weights(tmp_path / "a.h5", model)
+    flags = ["--filters", "3", "3", "3"]
+    assert CNN_MNIST.main([*LOAD, str(tmp_path / "a.h5"), *flags]) == 1
+    assert "Keras cannot load it" in capsys.readouterr().err
+
+
+def test_code_in_a_model_is_not_run(tmp_path, capsys):
+    model = foreign(keras.layers.Lambda(lambda x: x), keras.layers.Dense(10))
+    write_whole_model(tmp_path / "a.h5", model)
+    assert CNN_MNIST.main([*LOAD, str(tmp_path / "a.h5")]) == 1
+    assert "Keras cannot load it" in capsys.readouterr().err
+
+
+def test_a_file_of_the_other_script(tf_model, capsys):
+    test = network.read(tf_model)[1]["test"]
+    assert tested(capsys, tf_model) == f"sklearn_digits test accuracy: {test}"
+
+
+def test_results(keras_model):
+    results = json.loads((keras_model.parent / "output" / "results.json").read_text())
+    assert results["script"] == "CNN_MNIST.py"
+    assert 0 <= results["validation"]["validation_accuracy"] <= 1
+
+
+def test_dense_layers_and_activation(tmp_path):
+    flags = ["--dense_layers", "8", "6", "--activation", "elu"]
+    assert CNN_MNIST.main([*TINY, *flags]) == 0
+    assert (tmp_path / "output" / "CNN_MNIST" / "history.csv").exists()

@@ -1,0 +1,86 @@
+import subprocess
+import sys
+
+import pytest
+from conftest import ROOT
+
+from digits import UserError, cli
+
+SCRIPTS = [
+    "tf_cnn.py",
+    "CNN_MNIST.py",
+    "load_model.py",
+    "baselines/knn.py",
+    "baselines/svm.py",
+    "baselines/random_forest.py",
+    "baselines/compare.py",
+    "benchmarks/measure.py",
+    "benchmarks/readme.py",
+    "benchmarks/cold_start.py",
+]
+
+
+@pytest.mark.parametrize("script", SCRIPTS)
+def test_help_answers_at_once_from_anywhere(script):
+    # -X importtime lists on stderr every module that is imported.
+    command = [sys.executable, "-X", "importtime", ROOT / script, "--help"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert "usage:" in done.stdout
+    imported = {line.rsplit("|", 1)[-1].strip() for line in done.stderr.splitlines()}
+    assert not imported & {"tensorflow", "keras", "sklearn", "matplotlib", "pooch"}
+
+
+@pytest.mark.parametrize("script", ["tf_cnn", "CNN_MNIST"])
+@pytest.mark.parametrize(
+    "flags",
+    [
+        ["--epochs", "0"],
+        ["--epochs", "many"],
+        ["--batch_size", "-1"],
+        ["--filters", "8", "8"],
+        ["--filters", "8", "8", "0"],
+        ["--activation", "gelu"],
+        ["--seed", "-1"],
+        ["--dataset", "cifar"],
+        ["--load_model", "2"],
+        ["--load_model", "1"],
+        ["--save_model", "0", "--save_weights", "x.hdf5"],
+    ],
+)
+def test_usage_errors(script, flags, capsys):
+    with pytest.raises(SystemExit) as stop:
+        __import__(script).main(flags)
+    assert stop.value.code == 2
+    assert "usage:" in capsys.readouterr().err
+
+
+def test_keras_needs_a_file_to_save_to(capsys):
+    import CNN_MNIST
+
+    with pytest.raises(SystemExit) as stop:
+        CNN_MNIST.main(["--save_model"])
+    assert stop.value.code == 2
+    assert "--save_model needs --save_weights" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("error", [UserError("x.png: gone"), KeyboardInterrupt()])
+def test_one_line_for_an_error(error, capsys):
+    @cli.report_errors
+    def main(argv=None):
+        raise error
+
+    assert main() in (1, 130)
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert len(captured.err.strip().splitlines()) == 1
+
+
+def test_broken_pipe_is_no_error(shipped):
+    command = f"{sys.executable} {ROOT / 'load_model.py'} {ROOT / 'assets/images'}"
+    done = subprocess.run(
+        ["bash", "-c", f"set -o pipefail; {command} | true"],
+        capture_output=True,
+        text=True,
+    )
+    assert "Traceback" not in done.stderr
+    assert "BrokenPipe" not in done.stderr

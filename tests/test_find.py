@@ -1,0 +1,72 @@
+import cv2
+import numpy as np
+
+from digits.find import digit_height, find_digits, gap
+
+
+def sheet(*boxes, shape=(200, 400)):
+    """Return ink with a filled box (x, y, width, height) for each of `boxes`."""
+    ink = np.zeros(shape, np.uint8)
+    for x, y, width, height in boxes:
+        ink[y : y + height, x : x + width] = 255
+    return ink
+
+
+def found(ink, single=False):
+    return sorted(piece[:4] for piece in find_digits(ink, single))
+
+
+def test_nothing():
+    assert find_digits(sheet()) == []
+
+
+def test_two_digits_and_a_speck():
+    boxes = [(50, 40, 40, 90), (150, 50, 30, 85)]
+    assert found(sheet(*boxes, (300, 20, 4, 4))) == boxes
+
+
+def test_a_loose_bar_belongs_to_its_digit():
+    # The bar of a 5 above its body, and another digit beside them.
+    ink = sheet((50, 60, 40, 80), (55, 45, 50, 8), (200, 50, 30, 90))
+    assert found(ink) == [(50, 45, 55, 95), (200, 50, 30, 90)]
+
+
+def test_edges_and_ruled_lines_are_no_digits():
+    digit = (100, 50, 50, 90)
+    ink = sheet(digit, (0, 0, 12, 200), (30, 170, 300, 4))
+    assert found(ink) == [digit]
+
+
+def test_a_digit_that_fills_the_picture():
+    assert found(sheet((0, 0, 60, 200), shape=(200, 60))) == [(0, 0, 60, 200)]
+
+
+def test_single_takes_all_as_one():
+    ink = sheet((50, 40, 40, 60), (150, 120, 40, 60))
+    assert found(ink, single=True) == [(50, 40, 140, 140)]
+
+
+def test_faint_ink_belongs_only_where_it_is_connected():
+    ink = sheet((50, 40, 40, 60))
+    ink[100:110, 50:90] = 100  # the faint end of the stroke
+    ink[40:100, 200:240] = 100  # a shadow
+    assert found(ink) == [(50, 40, 40, 70)]
+
+
+def test_a_piece_has_no_ink_of_its_neighbour():
+    ink = np.zeros((100, 100), np.uint8)
+    cv2.circle(ink, (50, 50), 40, 255, 5)
+    ink[40:60, 45:55] = 255  # a 1 within a 0
+    outer = max(find_digits(ink), key=lambda piece: piece.width)
+    assert outer.width == 85
+    assert outer.ink[42, 42] == 0
+
+
+def test_digit_height_ignores_specks():
+    boxes = {k: (0, 0, 2, 2) for k in range(20)} | {99: (0, 0, 50, 100)}
+    assert digit_height(boxes) == 100
+
+
+def test_gap():
+    assert gap((0, 0, 10, 10), (13, 14, 5, 5)) == 5
+    assert gap((0, 0, 10, 10), (5, 5, 10, 10)) == 0

@@ -1,0 +1,31 @@
+"""The rules that hold the house together."""
+
+import ast
+import sys
+
+from conftest import ROOT
+
+ALLOWED = {"numpy", "h5py", "cv2", "matplotlib", "pooch", "digits"}
+
+
+def imports_of(path):
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name.split(".")[0] for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield node.module.split(".")[0]
+
+
+def test_digits_imports_neither_frameworks_nor_scripts():
+    for path in (ROOT / "digits").glob("*.py"):
+        others = set(imports_of(path)) - set(sys.stdlib_module_names)
+        assert others <= ALLOWED, path
+
+
+def test_no_pickle_and_no_bare_except():
+    for path in ROOT.rglob("*.py"):
+        if ".venv" in path.parts:
+            continue
+        assert "pickle" not in set(imports_of(path)), path
+        for node in ast.walk(ast.parse(path.read_text())):
+            assert not isinstance(node, ast.ExceptHandler) or node.type, path

@@ -1,0 +1,188 @@
+import json
+import re
+import shutil
+import subprocess
+import sys
+
+import cv2
+import h5py
+import numpy as np
+import pytest
+from conftest import ROOT
+
+import load_model
+
+IMAGES = ROOT / "assets" / "images"
+ONE = str(IMAGES / "1a.jpg")
+
+
+def read(capsys, *argv):
+    """Return (status, lines of stdout, lines of stderr) of a call."""
+    status = load_model.main([str(argument) for argument in argv])
+    captured = capsys.readouterr()
+    return status, captured.out.splitlines(), captured.err.splitlines()
+
+
+def test_every_sample_is_read_right(capsys):
+    status, lines, errors = read(capsys, IMAGES)
+    assert (status, errors) == (0, [])
+    assert len(lines) == len(list(IMAGES.iterdir())) == 15
+    for line in lines:
+        name, reading = re.fullmatch(r".*/(\w+)\.\w+: ([\d ]+) \(\d+\.\d %\)", line).groups()
+        if name != "page":
+            assert reading == name[:-1]
+
+
+def test_json(capsys):
+    status, lines, _ = read(capsys, ONE, "gone.jpg", "--json", "--top", "2")
+    assert status == 1
+    found, gone = map(json.loads, lines)
+    assert gone == {"file": "gone.jpg", "error": "no such file"}
+    assert found["file"] == ONE
+    assert found["rows"] == ["1"]
+    (digit,) = found["digits"]
+    assert digit.keys() == {"digit", "confidence", "box", "row", "top"}
+    assert (digit["digit"], digit["row"]) == (1, 0)
+    assert digit["top"][0] == [1, digit["confidence"]]
+    assert len(digit["top"]) == 2
+    x, y, width, height = digit["box"]
+    assert 0 < x < x + width < 320 and 0 < y < y + height < 320
+
+
+def test_no_digit_is_an_answer(capsys, tmp_path):
+    cv2.imwrite("blank.png", np.full((60, 60), 230, np.uint8))
+    assert read(capsys, "blank.png") == (0, ["blank.png: no digit"], [])
+    (line,) = read(capsys, "blank.png", "--json")[1]
+    assert json.loads(line) == {"file": "blank.png", "rows": [], "digits": []}
+
+
+def test_threshold(capsys):
+    assert read(capsys, ONE, "--threshold", "1")[1] == [f"{ONE}: no digit"]
+    assert read(capsys, ONE, "--threshold", "1", "--single")[1][0].startswith(f"{ONE}: 1")
+
+
+def test_bad_pictures_do_not_stop_the_others(capsys, tmp_path):
+    (tmp_path / "empty.png").write_bytes(b"")
+    (tmp_path / "text.jpg").write_text("hello")
+    (tmp_path / "cut.jpg").write_bytes((IMAGES / "1a.jpg").read_bytes()[:9000])
+    cv2.imwrite("dot.png", np.zeros((1, 1), np.uint8))
+    (tmp_path / "folder").mkdir()
+    bad = ["gone.png", "empty.png", "text.jpg", "cut.jpg", "dot.png", "folder"]
+    status, lines, errors = read(capsys, *bad, ONE)
+    assert status == 1
+    assert len(lines) == 1
+    assert lines[0].startswith(f"{ONE}: 1")
+    assert sorted(error.split(":")[0] for error in errors) == sorted(bad)
+
+
+@pytest.mark.parametrize(
+    "flags", [[], [ONE, "--top", "0"], [ONE, "--threshold", "2"], [ONE, "--save_image"]]
+)
+def test_usage_errors(flags, capsys):
+    with pytest.raises(SystemExit) as stop:
+        load_model.main(flags)
+    assert stop.value.code == 2
+
+
+@pytest.mark.parametrize(
+    ("write", "reason"),
+    [
+        (lambda path: None, "no such file"),
+        (lambda path: path.write_text("text"), "not an HDF5 file"),
+        (lambda path: h5py.File(path, "w").close(), "no model file of this suite"),
+        (
+            lambda path: path.write_bytes(load_model.WEIGHTS.read_bytes()[:5000]),
+            "not an HDF5 file, or a truncated one",
+        ),
+    ],
+)
+def test_bad_model_files(capsys, tmp_path, write, reason):
+    path = tmp_path / "model.hdf5"
+    write(path)
+    status, lines, errors = read(capsys, ONE, "--weights", path)
+    assert (status, lines, len(errors)) == (1, [], 1)
+    assert str(path) in errors[0] and reason in errors[0]
+
+
+def test_save_image(capsys, tmp_path):
+    assert read(capsys, IMAGES / "page.jpg", "--save_image", "page.png")[0] == 0
+    drawn = cv2.imread("page.png")
+    height, width = cv2.imread(str(IMAGES / "page.jpg")).shape[:2]
+    assert drawn.shape[0] > height and drawn.shape[1] == width
+    boxes = (drawn[:height] == np.array((40, 140, 0))).all(axis=2)
+    assert boxes.sum() > 5000
+
+
+@pytest.mark.parametrize("shape", [(28, 28), (30, 900), (2000, 1500)])
+def test_save_image_of_any_size(capsys, shape):
+    picture = np.full(shape, 255, np.uint8)
+    cv2.imwrite("a.png", cv2.line(picture, (14, 6), (14, 22), 0, 2))
+    assert read(capsys, "a.png", "--save_image", "b.jpg", "--single")[0] == 0
+    assert min(cv2.imread("b.jpg").shape[:2]) > 27
+
+
+def test_save_images_to_a_folder(capsys, tmp_path):
+    (tmp_path / "other").mkdir()
+    shutil.copy(ONE, "other/1a.jpg")
+    argv = [ONE, IMAGES / "2b.png", "other/1a.jpg", "--save_image", "drawn"]
+    assert read(capsys, *argv)[0] == 0
+    names = {path.name for path in (tmp_path / "drawn").iterdir()}
+    assert names == {"1a.png", "2b.png", "1a-2.png"}
+
+
+def test_pictures_are_not_replaced(capsys):
+    shutil.copy(ONE, "1a.jpg")
+    status, _, errors = read(capsys, "1a.jpg", "--save_image", "1a.jpg")
+    assert status == 1
+    assert "would replace it" in errors[0]
+    assert read(capsys, ONE, ONE, "--save_image", "b.png")[0] == 1
+    with pytest.raises(SystemExit):
+        load_model.main([ONE, "--save_image", "b.xyz"])
+
+
+def test_show_opens_the_picture(capsys, monkeypatch):
+    opened = []
+    monkeypatch.setattr(
+        load_model.subprocess, "Popen", lambda command, **_: opened.append(command)
+    )
+    assert read(capsys, ONE, "--show", "--save_image", "b.png")[0] == 0
+    assert [str(part) for part in opened[0]][-1] == "b.png"
+
+
+def test_show_without_a_viewer(capsys, monkeypatch):
+    monkeypatch.setenv("PATH", "")
+    status, lines, errors = read(capsys, ONE, "--show", "--save_image", "b.png")
+    assert status == 1
+    assert "--show" in errors[0] and "b.png" in errors[0]
+
+
+def test_a_bar_for_many_pictures(capsys, tmp_path):
+    (tmp_path / "many").mkdir()
+    for index in range(load_model.BAR_FROM):
+        shutil.copy(IMAGES / "2b.png", tmp_path / "many" / f"{index:03d}.png")
+    status, lines, errors = read(capsys, "many")
+    assert (status, len(lines)) == (0, load_model.BAR_FROM)
+    assert lines[7].startswith("many/007.png: 2 (")
+    assert "100%" in errors[-1]
+
+
+def test_needs_three_packages_alone():
+    """In a process whose other packages are out of reach, a picture is read."""
+    code = (
+        "import sys, runpy\n"
+        "sys.argv = sys.argv[1:]\n"
+        "try: runpy.run_path(sys.argv[0], run_name='__main__')\n"
+        "except SystemExit as stop: assert stop.code == 0\n"
+        "print(*sys.modules)"
+    )
+    command = [sys.executable, "-c", code, ROOT / "load_model.py", ONE]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    line, modules = done.stdout.splitlines()
+    assert line.startswith(f"{ONE}: 1 (")
+    assert done.stderr == ""
+    imported = {name.split(".")[0] for name in modules.split()}
+    wanted = {"numpy", "cv2", "h5py", "digits"}
+    assert wanted <= imported
+    # What was imported beside those three comes with Python.
+    others = {n for n in imported - wanted if not n.startswith("_")}
+    assert others <= sys.stdlib_module_names | {"cython_runtime"}

@@ -1,0 +1,164 @@
+import functools
+import gzip
+import hashlib
+import http.server
+import threading
+
+import numpy as np
+import pytest
+
+from digits import UserError, mnist
+
+IMAGES = np.arange(6 * 784, dtype=np.uint32).astype(np.uint8).reshape(6, 28, 28)
+LABELS = np.arange(6, dtype=np.uint8)
+ARRAYS = (IMAGES, LABELS, IMAGES[:2], LABELS[:2])
+
+
+def idx(array):
+    header = bytes([0, 0, 8, array.ndim])
+    return header + np.array(array.shape, ">u4").tobytes() + array.tobytes()
+
+
+@pytest.fixture
+def tiny_mnist(monkeypatch):
+    """Let six images pass for MNIST; return {name: content} of its files."""
+    contents = dict(zip(mnist.SHA256, map(idx, ARRAYS), strict=True))
+    sums = {n: hashlib.sha256(c).hexdigest() for n, c in contents.items()}
+    monkeypatch.setattr(mnist, "SHA256", sums)
+    monkeypatch.delenv("MNIST_DIR", raising=False)
+    return contents
+
+
+def write_folder(folder, contents, compressed):
+    folder.mkdir(exist_ok=True)
+    for name, content in contents.items():
+        if compressed:
+            (folder / f"{name}.gz").write_bytes(gzip.compress(content))
+        else:
+            (folder / name).write_bytes(content)
+    return folder
+
+
+@pytest.fixture
+def mirror(tmp_path):
+    """Serve a folder over HTTP; return the folder and its address."""
+    folder = tmp_path / "mirror"
+    folder.mkdir()
+
+    class Handler(http.server.SimpleHTTPRequestHandler):
+        def log_message(self, *arguments):
+            pass
+
+    handler = functools.partial(Handler, directory=folder)
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield folder, f"http://127.0.0.1:{server.server_port}/"
+        server.shutdown()
+        thread.join()
+
+
+def assert_tiny(arrays):
+    for array, expected in zip(arrays, ARRAYS, strict=True):
+        np.testing.assert_array_equal(array, expected)
+        assert array.dtype == np.uint8
+
+
+@pytest.mark.parametrize("compressed", [False, True])
+def test_reads_idx_files(tmp_path, tiny_mnist, compressed):
+    folder = write_folder(tmp_path / "data", tiny_mnist, compressed)
+    assert_tiny(mnist.read_mnist(folder))
+
+
+def test_reads_npz(tmp_path, tiny_mnist):
+    arrays = dict(zip(mnist.NPZ_ARRAYS, ARRAYS, strict=True))
+    np.savez(tmp_path / "mnist.npz", **arrays)
+    assert_tiny(mnist.read_mnist(tmp_path))
+
+
+def test_environment_names_the_folder(tmp_path, tiny_mnist, monkeypatch):
+    folder = write_folder(tmp_path / "data", tiny_mnist, True)
+    monkeypatch.setenv("MNIST_DIR", str(folder))
+    assert_tiny(mnist.read_mnist())
+
+
+def test_named_folder_without_data(tmp_path, tiny_mnist):
+    with pytest.raises(UserError, match="--data_dir names it"):
+        mnist.read_mnist(tmp_path)
+
+
+@pytest.mark.parametrize("damage", [lambda c: c[:-9], lambda c: b"x" * len(c)])
+def test_damaged_file_is_named(tmp_path, tiny_mnist, damage):
+    folder = write_folder(tmp_path / "data", tiny_mnist, True)
+    path = folder / "t10k-labels-idx1-ubyte.gz"
+    path.write_bytes(damage(path.read_bytes()))
+    with pytest.raises(UserError, match="t10k-labels"):
+        mnist.read_mnist(folder)
+
+
+def test_changed_content_is_refused(tmp_path, tiny_mnist):
+    folder = write_folder(tmp_path / "data", tiny_mnist, False)
+    changed = bytearray(tiny_mnist["train-images-idx3-ubyte"])
+    changed[-1] ^= 1
+    (folder / "train-images-idx3-ubyte").write_bytes(changed)
+    with pytest.raises(UserError, match="SHA-256"):
+        mnist.read_mnist(folder)
+
+
+def test_npz_of_something_else(tmp_path, tiny_mnist):
+    np.savez(tmp_path / "mnist.npz", x=LABELS)
+    with pytest.raises(UserError, match=r"mnist\.npz"):
+        mnist.read_mnist(tmp_path)
+
+
+def test_download_tries_the_next_mirror(tmp_path, tiny_mnist, mirror):
+    folder, address = mirror
+    write_folder(folder / "good", tiny_mnist, True)
+    bad = write_folder(folder / "bad", tiny_mnist, True)
+    name = "train-images-idx3-ubyte.gz"
+    (bad / name).write_bytes((bad / name).read_bytes()[:-20])  # cut short
+    (bad / "train-labels-idx1-ubyte.gz").unlink()
+    cache = tmp_path / "cache"
+    mnist.download(cache, [f"{address}bad/", f"{address}good/"])
+    assert_tiny(mnist.read_mnist(cache))
+    assert len(list(cache.iterdir())) == 4
+
+
+def test_download_that_fails_leaves_nothing(tmp_path, tiny_mnist, mirror):
+    folder, address = mirror
+    write_folder(folder / "bad", {n: b"no MNIST" for n in tiny_mnist}, True)
+    with pytest.raises(UserError, match="sklearn_digits") as error:
+        mnist.download(tmp_path / "cache", [f"{address}bad/", f"{address}none/"])
+    assert f"{address}bad/ (ValueError), {address}none/ (HTTPError)" in str(error.value)
+    assert "\n" not in str(error.value)
+    assert not (tmp_path / "cache").exists()
+
+
+def test_sklearn_digits_are_like_mnist():
+    from sklearn.datasets import load_digits
+
+    images, labels = mnist.read_sklearn_digits()
+    true = load_digits()
+    assert images.shape == (1797, 28, 28)
+    assert images.dtype == labels.dtype == np.uint8
+    np.testing.assert_array_equal(labels, true.target)
+    # Enlarging keeps the mean ink of the 20x20 box.
+    box = images[:, 4:24, 4:24].mean(axis=(1, 2))
+    np.testing.assert_allclose(box, true.data.mean(axis=1) * 255 / 16, atol=3)
+    assert images[:, :4].max() == 0
+
+
+def test_split_is_fixed():
+    first, second = (mnist.load("sklearn_digits") for _ in range(2))
+    np.testing.assert_array_equal(first.validation_images, second.validation_images)
+    sizes = [len(labels) for labels in first[2::2]]
+    assert sizes == [1257, 180, 360]
+
+
+def test_real_mnist(real_mnist):
+    assert real_mnist.train_images.shape == (55000, 28, 28)
+    assert real_mnist.validation_images.shape == (5000, 28, 28)
+    assert real_mnist.test_images.shape == (10000, 28, 28)
+    # From the table of digits in MNIST's test set.
+    counts = [980, 1135, 1032, 1010, 982, 892, 958, 1028, 974, 1009]
+    assert np.bincount(real_mnist.test_labels).tolist() == counts

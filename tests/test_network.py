@@ -1,0 +1,118 @@
+import h5py
+import numpy as np
+import pytest
+
+from digits import UserError, network
+
+
+def test_save_and_read(tmp_path):
+    path = tmp_path / "model.hdf5"
+    attributes = {"script": "x.py", "versions": {"numpy": "2"}, "temperature": 0.5}
+    network.save(path, b"graph", attributes, variables={"a/b": np.float32([1, 2])})
+    onnx, found = network.read(path)
+    assert onnx == b"graph"
+    assert found == attributes
+    assert network.read_variables(path, ["a/b"])["a/b"].tolist() == [1, 2]
+    with pytest.raises(UserError, match="no variable c"):
+        network.read_variables(path, ["c"])
+
+
+def test_no_such_file(tmp_path):
+    with pytest.raises(UserError, match=r"gone\.hdf5: no such file"):
+        network.read(tmp_path / "gone.hdf5")
+
+
+@pytest.mark.parametrize("size", [0, 10, 700, 1500])
+def test_truncated(tmp_path, size):
+    path = tmp_path / "model.hdf5"
+    network.save(path, bytes(1000), {"script": "x.py"})
+    path.write_bytes(path.read_bytes()[:size])
+    with pytest.raises(UserError, match=r"model\.hdf5: "):
+        network.read(path)
+
+
+def test_text_file(tmp_path):
+    path = tmp_path / "model.hdf5"
+    path.write_text("not HDF5")
+    with pytest.raises(UserError, match="not an HDF5 file"):
+        network.read(path)
+
+
+def test_folder(tmp_path):
+    with pytest.raises(UserError, match="not an HDF5 file"):
+        network.read(tmp_path)
+
+
+def hostile(file, other):
+    """Yield ways of writing inference/onnx that must not be believed."""
+    group = file.require_group("inference")
+    group["onnx"] = np.zeros(10, np.float32)
+    yield
+    group["onnx"] = h5py.ExternalLink(other, "/secret")
+    yield
+    group["onnx"] = h5py.SoftLink("/elsewhere")
+    file["elsewhere"] = np.zeros(10, np.uint8)
+    yield
+    group.create_group("onnx")
+    yield
+    group.create_dataset("onnx", (10,), np.uint8, external=[(other, 0, 10)])
+    yield
+    group.create_dataset("onnx", (network.LARGEST_ONNX + 1,), np.uint8)
+    yield
+
+
+def test_hostile_files(tmp_path):
+    other = tmp_path / "other.hdf5"
+    with h5py.File(other, "w") as file:
+        file["secret"] = np.zeros(10, np.uint8)
+    path = tmp_path / "model.hdf5"
+    ways = 0
+    with h5py.File(path, "w") as file:
+        for _ in hostile(file, str(other)):
+            file.flush()
+            with pytest.raises(UserError, match="no model file of this suite"):
+                network._read_onnx(file, path)
+            del file["inference/onnx"]
+            ways += 1
+    assert ways == 6
+
+
+@pytest.mark.parametrize(
+    ("write", "kind"),
+    [
+        (lambda file: file.attrs.update({"model_config": "{}"}), "model"),
+        (lambda file: file.attrs.update({"layer_names": ["a"]}), "2 weights"),
+        (lambda file: file.create_group("layers"), "3 weights"),
+    ],
+)
+def test_keras_files_say_how_to_convert(tmp_path, write, kind):
+    path = tmp_path / "keras.h5"
+    with h5py.File(path, "w") as file:
+        write(file)
+    with pytest.raises(UserError, match="CNN_MNIST.py --load_model 1") as error:
+        network.read(path)
+    assert f"Keras {kind}" in str(error.value)
+
+
+def test_graph_that_is_none():
+    with pytest.raises(UserError, match=r"x\.hdf5: its ONNX graph"):
+        network.Network(b"no graph", "x.hdf5").probabilities(np.zeros((1, 28, 28)))
+
+
+def test_no_images(shipped):
+    assert shipped.probabilities(np.zeros((0, 28, 28), np.uint8)).shape == (0, 10)
+
+
+def test_shipped_file(shipped):
+    attributes = network.read(shipped.name)[1]
+    assert attributes["script"] == "tf_cnn.py"
+    assert attributes["classes"] == network.CLASSES
+    assert shipped.name.stat().st_size <= 6e6
+    sums = shipped.probabilities(np.zeros((3, 28, 28))).sum(axis=1)
+    np.testing.assert_allclose(sums, 1, atol=1e-5)
+
+
+def test_shipped_model_reads_mnist(shipped, real_mnist):
+    predictions = shipped.probabilities(real_mnist.test_images).argmax(axis=1)
+    errors = int((predictions != real_mnist.test_labels).sum())
+    assert errors == network.read(shipped.name)[1]["test_errors"]

@@ -1,0 +1,39 @@
+import io
+
+from digits.progress import Progress
+
+
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
+def test_a_log_gets_a_line_now_and_then():
+    stream = io.StringIO()
+    bar = Progress("Reading", 1000, stream)
+    for _ in range(1000):
+        bar.update(note="loss 0.1")
+    bar.close()
+    lines = stream.getvalue().splitlines()
+    assert len(lines) == 4
+    assert lines[-1].startswith("Reading [############################] 100% 0 s")
+    assert lines[-1].endswith("loss 0.1")
+
+
+def test_a_terminal_gets_one_line():
+    stream = Terminal()
+    bar = Progress("Reading", 2, stream)
+    bar.update()
+    bar.update()
+    bar.close()
+    assert stream.getvalue().count("\n") == 1
+    assert "100%" in stream.getvalue()
+
+
+def test_unknown_total():
+    stream = io.StringIO()
+    bar = Progress("Downloading", 0, stream)
+    bar.update(10)
+    bar.reset()
+    bar.close()
+    assert stream.getvalue() == ""

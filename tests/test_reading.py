@@ -1,0 +1,64 @@
+import cv2
+import numpy as np
+from conftest import ROOT
+
+from digits.reading import is_mnist_image, read_pictures
+
+IMAGES = ROOT / "assets" / "images"
+
+
+def test_boxes_are_in_pixels_of_the_file(tmp_path, seven, shipped):
+    large = cv2.resize(seven, (2500, 3000), interpolation=cv2.INTER_CUBIC)
+    cv2.imwrite(str(tmp_path / "large.png"), large)
+    (reading,) = read_pictures([tmp_path / "large.png"], shipped, 0.5)
+    (digit,) = reading.digits
+    assert digit.digit == 7
+    np.testing.assert_allclose(digit.box, np.array([21, 21, 58, 83]) * 25, atol=60)
+
+
+def test_batches_do_not_change_readings(shipped):
+    paths = sorted(IMAGES.iterdir())
+    together = list(read_pictures(paths * 5, shipped, 0.5))
+    for path, reading in zip(paths * 5, together, strict=True):
+        (alone,) = read_pictures([path], shipped, 0.5)
+        assert reading.rows == alone.rows
+        for one, other in zip(reading.digits, alone.digits, strict=True):
+            np.testing.assert_allclose(
+                one.probabilities, other.probabilities, atol=1e-5
+            )
+
+
+def test_rows_of_the_page(shipped):
+    (reading,) = read_pictures([IMAGES / "page.jpg"], shipped, 0.5)
+    assert reading.rows == ["0123456789", "31415926", "2718281828", "16180339"]
+
+
+def test_threshold_and_single(tmp_path, seven, shipped):
+    cv2.imwrite(str(tmp_path / "seven.png"), seven)
+    (unsure,) = read_pictures([tmp_path / "seven.png"], shipped, 1.0)
+    assert unsure.digits == [] and unsure.rows == []
+    (single,) = read_pictures([tmp_path / "seven.png"], shipped, 1.0, single=True)
+    assert single.rows == ["7"]
+
+
+def test_an_mnist_image_is_read_unchanged(tmp_path, shipped, real_mnist):
+    paths, images = [], real_mnist.test_images[:300]
+    for index, image in enumerate(images):
+        assert is_mnist_image(np.dstack([image] * 3)) or cv2.boundingRect(image)[2:]
+        paths.append(tmp_path / f"{index}.png")
+        cv2.imwrite(str(paths[-1]), image)
+    readings = list(read_pictures(paths, shipped, 0.0))
+    unchanged = sum(
+        len(reading.digits) == 1 and (reading.digits[0].image == image).all()
+        for reading, image in zip(readings, images, strict=True)
+    )
+    assert unchanged >= 290
+    labels = real_mnist.test_labels[:300]
+    right = [r.rows == [str(n)] for r, n in zip(readings, labels, strict=True)]
+    assert sum(right) >= 297
+
+
+def test_other_28x28_pictures_are_no_mnist_images(seven):
+    assert not is_mnist_image(cv2.resize(seven, (28, 28)))
+    assert not is_mnist_image(np.zeros((28, 28, 3), np.uint8))
+    assert not is_mnist_image(seven)

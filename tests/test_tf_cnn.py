@@ -1,0 +1,147 @@
+import csv
+import json
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import tf_cnn
+from conftest import TINY
+from digits import cli, mnist, network
+
+
+def test_files_of_a_run(tf_model):
+    output = tf_model.parent / "output"
+    results = json.loads((output / "results.json").read_text())
+    assert results["script"] == "tf_cnn.py"
+    assert results["dataset"] == "sklearn_digits"
+    assert results["test_images"] == 360
+    assert len(results["wrong_indices"]) == results["test_errors"]
+    assert np.sum(results["confusion_matrix"]) == 360
+    assert {"tensorflow", "numpy", "python"} <= results["versions"].keys()
+    with open(output / "history.csv") as file:
+        (row,) = csv.DictReader(file)
+    assert float(row["validation_accuracy"]) == results["validation"]["validation_accuracy"]
+    for name in ("training_curves", "confusion_matrix", "misread_digits"):
+        content = (output / f"{name}.png").read_bytes()
+        assert content.startswith(b"\x89PNG")
+
+
+def test_loaded_network_scores_what_was_printed(tf_model, capsys):
+    flags = ["--dataset", "sklearn_digits", "--load_model", "1"]
+    assert tf_cnn.main([*flags, "--save_weights", str(tf_model)]) == 0
+    printed = capsys.readouterr().out.strip()
+    test = network.read(tf_model)[1]["test"]
+    assert printed == f"sklearn_digits test accuracy: {test}"
+
+
+def test_a_file_of_the_other_script(keras_model, capsys):
+    flags = ["--dataset", "sklearn_digits", "-l", "-w", str(keras_model)]
+    assert tf_cnn.main(flags) == 0
+    assert network.read(keras_model)[1]["test"] in capsys.readouterr().out
+
+
+def test_attributes(tf_model):
+    attributes = network.read(tf_model)[1]
+    assert attributes["command"].startswith("python3 tf_cnn.py --dataset sklearn_digits")
+    assert attributes["arguments"]["dense_layers"] == [16]
+    assert attributes["seed"] == 0
+    assert 0.1 <= attributes["temperature"] <= 10
+    assert attributes["versions"]["tensorflow"] == tf.__version__
+
+
+def test_tensorflow_and_opencv_agree(tf_model):
+    onnx, attributes = network.read(tf_model)
+    images = mnist.read_sklearn_digits()[0][:1000]
+    variables = network.read_variables(tf_model, network_of(tf_model).variables)
+    model = network_of(tf_model)
+    for name, value in variables.items():
+        model.variables[name].assign(value)
+    logits = tf_cnn.predict_logits(model, images) / attributes["temperature"]
+    expected = tf.nn.softmax(logits).numpy()
+    graph = network.Network(onnx)
+    for size in (4, 100, 1, 100, 4):
+        found = [graph.probabilities(images[i : i + size]) for i in range(0, 200, size)]
+        np.testing.assert_allclose(np.concatenate(found), expected[:200], atol=1e-5)
+    np.testing.assert_allclose(graph.probabilities(images), expected, atol=1e-5)
+
+
+def network_of(path):
+    shape = network.read(path)[1]["arguments"]
+    return tf_cnn.ConvolutionalNetwork(
+        shape["filters"], shape["dense_layers"], shape["activation"], 0
+    )
+
+
+@pytest.mark.parametrize("activation", cli.ACTIVATIONS)
+def test_every_activation_runs_in_opencv(activation):
+    model = tf_cnn.ConvolutionalNetwork([2, 2, 2], [3], activation, seed=0)
+    images = mnist.read_sklearn_digits()[0][:20]
+    graph = network.Network(tf_cnn.to_onnx(model, 2.0))
+    expected = tf.nn.softmax(tf_cnn.predict_logits(model, images) / 2).numpy()
+    np.testing.assert_allclose(graph.probabilities(images), expected, atol=1e-5)
+
+
+def test_same_seed_same_weights(tmp_path, tf_model):
+    flags = ["--dense_layers", "16", "--save_weights", "again.hdf5"]
+    assert tf_cnn.main([*TINY, *flags]) == 0
+    names = network_of(tf_model).variables
+    first = network.read_variables(tf_model, names)
+    second = network.read_variables("again.hdf5", names)
+    for name in names:
+        np.testing.assert_array_equal(first[name], second[name])
+
+
+def test_adamw_against_keras():
+    import keras
+
+    start = np.random.default_rng(0).normal(size=(4, 3)).astype(np.float32)
+    ours, theirs = tf.Variable(start), keras.Variable(start)
+    optimizer = tf_cnn.AdamW([ours], epsilon=1e-7)
+    oracle = keras.optimizers.AdamW(
+        0.01, weight_decay=tf_cnn.WEIGHT_DECAY, epsilon=1e-7
+    )
+    for step in range(1, 6):
+        gradient = tf.constant(start * step)
+        optimizer.apply([gradient], tf.constant(float(step)), 0.01)
+        oracle.apply([gradient], [theirs])
+    np.testing.assert_allclose(ours.numpy(), np.array(theirs), atol=1e-5)
+
+
+def test_learning_rate_is_one_cycle():
+    rates = [float(tf_cnn.learning_rate_at(float(step), 100)) for step in range(101)]
+    assert rates[0] == 0
+    assert max(rates) == rates[20] == pytest.approx(tf_cnn.PEAK_LEARNING_RATE)
+    assert rates[100] == pytest.approx(0, abs=1e-9)
+
+
+def test_augmentation_moves_and_keeps_ink():
+    images = tf.constant(mnist.read_sklearn_digits()[0][:64, ..., None])
+    moved = tf_cnn.augment(images, tf.constant([0, 1])).numpy()
+    again = tf_cnn.augment(images, tf.constant([0, 1])).numpy()
+    other = tf_cnn.augment(images, tf.constant([0, 2])).numpy()
+    np.testing.assert_array_equal(moved, again)
+    assert (moved != other).any()
+    assert moved.shape == images.shape
+    assert moved.min() >= 0 and moved.max() <= 255
+    # Scaling changes the ink by a few per cent on average, losing none at the border.
+    assert moved.sum() == pytest.approx(float(tf.reduce_sum(images.numpy() / 1.0)), rel=0.1)
+
+
+def test_augmentation_without_movement_is_the_identity(monkeypatch):
+    for name in ("ROTATION", "SCALE", "SHEAR", "SHIFT"):
+        monkeypatch.setattr(tf_cnn, name, 0.0)
+    images = mnist.read_sklearn_digits()[0][:8, ..., None]
+    moved = tf_cnn.augment(tf.constant(images), tf.constant([0, 1])).numpy()
+    np.testing.assert_allclose(moved, images, atol=1e-3)
+
+
+def test_destination_is_checked_before_training(capsys):
+    assert tf_cnn.main([*TINY, "--save_weights", "no/such/folder.hdf5"]) == 1
+    error = capsys.readouterr().err.strip()
+    assert error.startswith("error: no/such/folder.hdf5") and "\n" not in error
+
+
+def test_missing_data(capsys, tmp_path):
+    assert tf_cnn.main(["--data_dir", str(tmp_path)]) == 1
+    assert "--data_dir names it" in capsys.readouterr().err
