@@ -19,7 +19,7 @@ from pathlib import Path
 
 import numpy as np
 
-from digits import UserError, cli, files, mnist, network, results
+from digits import UserError, cli, files, flags, mnist, network, results
 from digits.calibration import fit_temperature
 from digits.lazy import LazyModule
 
@@ -39,7 +39,7 @@ ROTATION, ZOOM, SHIFT = 12 / 360, 0.12, 2.5 / 28
 
 
 def build_network(filters, dense_layers, activation):
-    """Return a keras.Model from pixels (N, 28, 28, 1), 0 to 255, to probabilities (N, 10).
+    """Return a keras.Model: pixels (N, 28, 28, 1), 0 to 255, to probabilities (N, 10).
 
     Three blocks of two convolutions, each halving the picture, then the dense layers.
     """
@@ -75,7 +75,7 @@ def augmentation():
 
 
 def compile_network(model, steps):
-    """Compile with AdamW in one cycle of `steps`: a linear warm-up, then a cosine to 0."""
+    """Compile with AdamW in one cycle of `steps`: linear warm-up, then cosine to 0."""
     warm_up_steps = max(1, round(WARM_UP * steps))
     schedule = keras.optimizers.schedules.CosineDecay(
         initial_learning_rate=0.0,
@@ -197,7 +197,7 @@ def load(path, args):
     with network.open_hdf5(path) as file:
         kind = network.keras_kind(file)
         temperature = network.read_attributes(file).get("temperature", 1.0)
-    # Keras tells by the ending how to read a file, so it gets a copy with the right one.
+    # Keras tells by the ending how to read a file: it gets a copy with the right one.
     with tempfile.TemporaryDirectory() as folder:
         ending = ".weights.h5" if kind == "3 weights" else ".h5"
         copy = shutil.copy(path, Path(folder, f"network{ending}"))
@@ -224,13 +224,13 @@ def keras_hdf5(model):
 def parse_args(argv=None):
     """Return the parsed command line."""
     parser = cli.parser(__doc__)
-    cli.add_data_flags(parser, output_dir="output/CNN_MNIST")
-    cli.add_network_flags(
+    flags.add_data_flags(parser, output_dir="output/CNN_MNIST")
+    flags.add_network_flags(
         parser, filters=[32, 64, 128], dense_layers=[], epochs=5, batch_size=128
     )
-    cli.add_model_flags(parser, save_model=0)
+    flags.add_model_flags(parser, save_model=0)
     args = parser.parse_args(argv)
-    cli.check_model_flags(parser, args)
+    flags.check_model_flags(parser, args)
     return args
 
 
@@ -265,7 +265,7 @@ def main(argv=None):
             results.attributes(summary),
             keras_hdf5=keras_hdf5(model),
         )
-        print(cli.usage_of(args.save_weights))
+        print(flags.usage_of(args.save_weights))
     return 0
 
 

@@ -1,4 +1,4 @@
-"""Read handwritten digits in any picture: photograph, scan or drawing, one digit or many.
+"""Read handwritten digits in any picture: photograph, scan or drawing, one or many.
 
     python3 load_model.py assets/images/1a.jpg
     python3 load_model.py photo.jpg scans/ --json
@@ -59,7 +59,7 @@ def as_line(result):
 
 
 def as_json(result, top):
-    """Return a Reading as a JSON object in one line, with the `top` guesses of each digit."""
+    """Return a Reading as a line of JSON, with the `top` guesses of each digit."""
     if result.error:
         return json.dumps({"file": result.file, "error": result.error})
     found = [
@@ -86,8 +86,8 @@ def best_guesses(digit, top):
 def image_paths(target, pictures):
     """Return where the annotated picture of each of `pictures` goes.
 
-    `target` is a file for one picture, or a folder, in which each gets its own name with
-    the ending .png. Raises UserError when a picture itself would be replaced.
+    `target` is a file for one picture, or a folder, in which each gets its own name
+    with the ending .png. Raises UserError when a picture itself would be replaced.
     """
     if os.path.splitext(target)[1] and not os.path.isdir(target):
         if len(pictures) > 1:

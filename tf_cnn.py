@@ -13,7 +13,7 @@ import time
 
 import numpy as np
 
-from digits import cli, files, mnist, network, results
+from digits import cli, files, flags, mnist, network, results
 from digits.calibration import fit_temperature, negative_log_likelihood
 from digits.lazy import LazyModule
 from digits.progress import Progress
@@ -90,7 +90,7 @@ class ConvolutionalNetwork:
         self.variables[f"{name}/bias"] = tf.Variable(tf.zeros(shape[-1]))
 
     def __call__(self, pixels, dropout_seed=None):
-        """Return logits; a `dropout_seed`, (2,) int, makes it a pass of the training."""
+        """Return logits; a `dropout_seed`, (2,) int, makes it a pass of training."""
         training = dropout_seed is not None
         x = pixels / 255  # (N, 28, 28, 1)
         for name, stride in self._convolutions:
@@ -102,7 +102,7 @@ class ConvolutionalNetwork:
             if index:
                 x = self.activation(x)
             if training:
-                seed = dropout_seed + [index, 0]
+                seed = dropout_seed + tf.constant([index, 0])
                 x = tf.nn.experimental.stateless_dropout(x, DROPOUT, seed=seed)
             x = x @ self.variables[f"{name}/kernel"] + self.variables[f"{name}/bias"]
         return x
@@ -151,7 +151,7 @@ class AdamW:
 
 
 def learning_rate_at(step, steps):
-    """Return the rate of one cycle: a linear warm-up to the peak, then a cosine to 0."""
+    """Return the rate of one cycle: linear warm-up to the peak, then a cosine to 0."""
     progress = step / steps
     cosine = 0.5 + 0.5 * tf.cos(np.pi * (progress - WARM_UP) / (1 - WARM_UP))
     return PEAK_LEARNING_RATE * tf.minimum(progress / WARM_UP, cosine)
@@ -218,7 +218,7 @@ class Trainer:
         return loss / seen, right / seen
 
     def _step(self, chosen, step):
-        """Learn from the images `chosen`, (N,) int; return mean loss and count of right."""
+        """Learn from the images `chosen` (N,); return mean loss and count of right."""
         seed = tf.random.fold_in(tf.constant([self.seed, 0]), step)
         pixels = augment(tf.gather(self.images, chosen), tf.random.fold_in(seed, 0))
         labels = tf.gather(self.labels, chosen)
@@ -241,7 +241,7 @@ class Trainer:
 
 
 def train(args, dataset):
-    """Return a trained ConvolutionalNetwork and its history, a list of a dict an epoch."""
+    """Return a trained ConvolutionalNetwork and its history, a dict an epoch."""
     trainer = Trainer(args, dataset)
     history, start = [], time.monotonic()
     for epoch in range(args.epochs):
@@ -282,8 +282,8 @@ def to_onnx(model, temperature):
 def load(path):
     """Return a function from images (N, 28, 28) uint8 to their digits (N,).
 
-    It uses the network in a model file: its variables if this script saved them, else its
-    ONNX graph. Raises UserError when the file holds no such network.
+    It uses the network in a model file: its variables if this script saved them, else
+    its ONNX graph. Raises UserError when the file holds no such network.
     """
     onnx, attributes = network.read(path)
     if attributes["script"] != SCRIPT:
@@ -301,17 +301,17 @@ def load(path):
 def parse_args(argv=None):
     """Return the parsed command line."""
     parser = cli.parser(__doc__)
-    cli.add_data_flags(parser, output_dir="output/tf_cnn")
-    cli.add_network_flags(
+    flags.add_data_flags(parser, output_dir="output/tf_cnn")
+    flags.add_network_flags(
         parser, filters=[32, 64, 128], dense_layers=[], epochs=10, batch_size=128
     )
-    cli.add_model_flags(parser, save_model=None)
+    flags.add_model_flags(parser, save_model=None)
     args = parser.parse_args(argv)
     if args.save_model is None:
         args.save_model = 1 - args.load_model
     if not args.load_model and args.save_model and args.save_weights is None:
         args.save_weights = "tf_cnn.hdf5"
-    cli.check_model_flags(parser, args)
+    flags.check_model_flags(parser, args)
     return args
 
 
@@ -345,7 +345,7 @@ def main(argv=None):
             results.attributes(summary),
             variables={name: v.numpy() for name, v in model.variables.items()},
         )
-        print(cli.usage_of(args.save_weights))
+        print(flags.usage_of(args.save_weights))
     return 0
 
 

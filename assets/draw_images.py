@@ -2,8 +2,8 @@
 
     python3 assets/draw_images.py
 
-Every picture is drawn from strokes, with another pen, paper, light, size and format; the
-same pictures each time. Needs numpy and opencv-python-headless.
+Every picture is drawn from strokes, with another pen, paper, light, size and format;
+the same pictures each time. Needs numpy and opencv-python-headless.
 """
 
 import sys
@@ -15,43 +15,19 @@ import numpy as np
 FOLDER = Path(__file__).resolve().parent / "images"
 FINE = 4  # times the final size: strokes are drawn large, then scaled down
 
-# The strokes of each digit: points (x, y) within a box 0.7 wide and 1 high, y downwards.
-# A pen goes through the points in a smooth curve; a point given twice makes a corner.
+# The strokes of each digit: points x,y in a box 70 wide and 100 high, y downwards. A
+# pen goes through the points in a smooth curve; a point given twice makes a corner.
 STROKES = {
-    0: [
-        [(0.4, 0), (0.1, 0.2), (0.05, 0.6), (0.3, 1), (0.6, 0.7), (0.6, 0.2), (0.4, 0)]
-    ],
-    1: [[(0.15, 0.3), (0.4, 0), (0.4, 0), (0.38, 0.5), (0.37, 1)]],
-    2: [
-        [(0.1, 0.25), (0.33, 0), (0.6, 0.2), (0.4, 0.6), (0.05, 1), (0.05, 1)]
-        + [(0.4, 0.95), (0.68, 1)]
-    ],
-    3: [
-        [(0.1, 0.12), (0.38, 0), (0.58, 0.2), (0.3, 0.45), (0.3, 0.45)]
-        + [(0.64, 0.65), (0.45, 0.98), (0.05, 0.9)]
-    ],
-    4: [
-        [(0.38, 0), (0.2, 0.35), (0.03, 0.66), (0.03, 0.66), (0.7, 0.62)],
-        [(0.54, 0.3), (0.5, 0.7), (0.48, 1)],
-    ],
-    5: [
-        [(0.16, 0.03), (0.1, 0.45), (0.1, 0.45), (0.4, 0.38), (0.63, 0.66)]
-        + [(0.42, 0.98), (0.05, 0.92)],
-        [(0.16, 0.03), (0.62, 0.0)],
-    ],
-    6: [
-        [(0.52, 0), (0.2, 0.35), (0.07, 0.75), (0.33, 1), (0.6, 0.77), (0.38, 0.55)]
-        + [(0.09, 0.75)]
-    ],
-    7: [[(0.05, 0.04), (0.64, 0.02), (0.64, 0.02), (0.4, 0.5), (0.28, 1)]],
-    8: [
-        [(0.56, 0.13), (0.3, 0), (0.12, 0.22), (0.36, 0.47), (0.6, 0.76), (0.33, 1)]
-        + [(0.07, 0.77), (0.36, 0.47), (0.58, 0.22), (0.5, 0.08)]
-    ],
-    9: [
-        [(0.56, 0.22), (0.3, 0.48), (0.08, 0.25), (0.33, 0), (0.57, 0.2), (0.57, 0.2)]
-        + [(0.53, 0.6), (0.42, 1)]
-    ],
+    0: ["40,0 10,20 5,60 30,100 60,70 60,20 40,0"],
+    1: ["15,30 40,0 40,0 38,50 37,100"],
+    2: ["10,25 33,0 60,20 40,60 5,100 5,100 40,95 68,100"],
+    3: ["10,12 38,0 58,20 30,45 30,45 64,65 45,98 5,90"],
+    4: ["38,0 20,35 3,66 3,66 70,62", "54,30 50,70 48,100"],
+    5: ["16,3 10,45 10,45 40,38 63,66 42,98 5,92", "16,3 62,0"],
+    6: ["52,0 20,35 7,75 33,100 60,77 38,55 9,75"],
+    7: ["5,4 64,2 64,2 40,50 28,100"],
+    8: ["56,13 30,0 12,22 36,47 60,76 33,100 7,77 36,47 58,22 50,8"],
+    9: ["56,22 30,48 8,25 33,0 57,20 57,20 53,60 42,100"],
 }
 
 BLACK, BLUE, RED, PENCIL, WHITE = (
@@ -64,7 +40,7 @@ BLACK, BLUE, RED, PENCIL, WHITE = (
 
 
 def smooth(points, steps=24):
-    """Return (N, 2) points of the Catmull-Rom curve through `points`, a list of (x, y)."""
+    """Return (N, 2) points of the Catmull-Rom curve through `points`, [(x, y)]."""
     points = np.array([points[0], *points, points[-1]], float)
     t = np.linspace(0, 1, steps, endpoint=False)[:, None]
     pieces = [
@@ -78,14 +54,15 @@ def smooth(points, steps=24):
 
 
 def draw_digit(ink, digit, x, y, height, pen, random):
-    """Draw a digit into ink (H, W) uint8, its box's corner at x, y, with wobbly strokes.
+    """Draw a digit with wobbly strokes into ink (H, W) uint8, its box's corner at x, y.
 
     All lengths are in pixels; `pen` is the stroke's width.
     """
     slant, turn = random.normal(0, 0.1), random.normal(0, 0.05)
     matrix = np.array([[1, turn], [-slant - turn, 1]]) * height * FINE
     for stroke in STROKES[digit]:
-        wobbly = np.array(stroke) + random.normal(0, 0.012, (len(stroke), 2))
+        points = np.array([point.split(",") for point in stroke.split()], float) / 100
+        wobbly = points + random.normal(0, 0.012, points.shape)
         curve = smooth(wobbly) @ matrix + np.array([x + slant * height, y]) * FINE
         pressure = 1 + 0.18 * np.sin(random.uniform(0, 6) + np.arange(len(curve)) / 15)
         widths = np.maximum(1, np.rint(pen * FINE * pressure)).astype(int)
@@ -165,7 +142,7 @@ def draw_single_digits(random):
 
 
 def draw_special_pictures(random):
-    """Write a hairline drawing, a transparent one, one turned by EXIF, rows of digits."""
+    """Write a tiny drawing, a transparent one, one turned by EXIF, rows of digits."""
     ink = draw_ink(28, 28, [(2, 6, 4, 19)], 1, random)
     write("2b.png", on_paper(ink, BLACK, WHITE, random))
     ink = draw_ink(160, 160, [(3, 45, 25, 110)], 8, random)

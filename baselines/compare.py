@@ -16,7 +16,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from baselines import experiment, knn, random_forest, svm
-from digits import cli, figures, files, recorded
+from digits import cli, figures, files, flags, recorded
 
 BASELINES = {"knn": knn, "svm": svm, "random_forest": random_forest}
 NETWORKS = ("tf_cnn", "CNN_MNIST")
@@ -34,7 +34,7 @@ def run_baselines(args):
 def parse_args(argv=None):
     """Return the parsed command line."""
     parser = cli.parser(__doc__)
-    cli.add_data_flags(parser, output_dir="output/compare")
+    flags.add_data_flags(parser, output_dir="output/compare")
     experiment.add_baseline_flags(parser)
     return parser.parse_args(argv)
 

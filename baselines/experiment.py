@@ -5,13 +5,13 @@ import time
 
 import numpy as np
 
-from digits import cli, mnist, results
+from digits import cli, flags, mnist, results
 
 
 def parse_args(docstring, name, argv=None):
     """Return the parsed command line of the baseline `name`."""
     parser = cli.parser(docstring)
-    cli.add_data_flags(parser, output_dir=f"output/{name}")
+    flags.add_data_flags(parser, output_dir=f"output/{name}")
     add_baseline_flags(parser)
     return parser.parse_args(argv)
 
@@ -24,7 +24,7 @@ def add_baseline_flags(parser):
         metavar="N",
         help="learn from so many training images only (else from all)",
     )
-    cli.add_seed_flag(parser)
+    flags.add_seed_flag(parser)
 
 
 def training_set(dataset, train_size, seed):
@@ -44,7 +44,7 @@ def flat_pixels(images):
 
 
 def run(name, classifier, args, argv=None):
-    """Fit a scikit-learn classifier, test it, print and write it; return the summary."""
+    """Fit and test a scikit-learn classifier, print and write; return the summary."""
     start = time.monotonic()
     dataset = mnist.load(args.dataset, args.data_dir)
     pixels, labels = training_set(dataset, args.train_size, args.seed)

@@ -3,8 +3,8 @@
     python3 benchmarks/measure.py tf_cnn --seeds 0 1 2
     python3 benchmarks/measure.py knn
 
-Each run is the script's default command with --seed; a run that is recorded already, for
-the same seed, is replaced. benchmarks/readme.py then puts the figures into the README.
+Each run is the script's default command with --seed; a recorded run of the same seed is
+replaced. benchmarks/readme.py then puts the figures into the README.
 """
 
 import json

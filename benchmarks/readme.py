@@ -3,8 +3,8 @@
     python3 benchmarks/readme.py
 
 Fills what stands between the README's markers from assets/results/, from the network
-that is shipped and from what it reads in assets/images/; redraws assets/figures/. A test
-holds the README to it.
+that is shipped and from what it reads in assets/images/; redraws assets/figures/. A
+test holds the README to it.
 """
 
 import json
@@ -15,11 +15,11 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
+import load_model
 from digits import cli, figures, files, network, reading, recorded
 
 README = ROOT / "README.md"
 FIGURES = ROOT / "assets" / "figures"
-WEIGHTS = ROOT / "assets" / "weights" / "digits.hdf5"
 
 
 def all_runs():
@@ -31,7 +31,9 @@ def results_block():
     """Return the table of results, with the hardware that they were measured on."""
     runs = all_runs()
     table = recorded.table_text(recorded.table_rows(runs))
-    hardware = sorted({run["hardware"] for summaries in runs.values() for run in summaries})
+    hardware = sorted(
+        {run["hardware"] for summaries in runs.values() for run in summaries}
+    )
     return f"{table}\n\nMeasured on {' and '.join(hardware)}."
 
 
@@ -48,9 +50,10 @@ def speed_block():
 
 def model_block():
     """Return a sentence on the network that is shipped."""
-    attributes = network.read(WEIGHTS)[1]
+    attributes = network.read(load_model.WEIGHTS)[1]
+    path = load_model.WEIGHTS.relative_to(ROOT)
     return (
-        f"`{WEIGHTS.relative_to(ROOT)}` was made by `{attributes['command']}` and "
+        f"`{path}` was made by `{attributes['command']}` and "
         f"reads {attributes['test']} of the MNIST test images."
     )
 
@@ -58,11 +61,13 @@ def model_block():
 def samples_block():
     """Return a table of the sample pictures and what is read in them."""
     paths = sorted((ROOT / "assets" / "images").iterdir())
-    classifier = network.Network(network.read(WEIGHTS)[0])
+    classifier = network.Network(network.read(load_model.WEIGHTS)[0])
     rows = []
     for result in reading.read_pictures(paths, classifier, threshold=0.5):
         path = Path(result.file).relative_to(ROOT)
-        rows.append([f'<img src="{path}" height="64">', f"`{path.name}`", _cell(result)])
+        rows.append(
+            [f'<img src="{path}" height="64">', f"`{path.name}`", _cell(result)]
+        )
     return recorded.markdown_table(["picture", "file", "read as"], rows)
 
 
@@ -82,7 +87,11 @@ def render(text):
         pattern = rf"(<!-- {name} -->\n).*?(\n<!-- end -->)"
         content = block()
         text, count = re.subn(
-            pattern, lambda m, c=content: m[1] + c + m[2], text, count=1, flags=re.DOTALL
+            pattern,
+            lambda m, c=content: m[1] + c + m[2],
+            text,
+            count=1,
+            flags=re.DOTALL,
         )
         if count != 1:
             raise ValueError(f"README.md lacks the markers of {name}")
@@ -94,10 +103,9 @@ def main(argv=None):
     """Rewrite the README and the figures; return the exit status."""
     cli.parser(__doc__).parse_args(argv)
     files.write_text(README, render(README.read_text()))
-    runs = all_runs()
-    figures.error_bars(FIGURES / "results.png", recorded.table_rows(runs))
-    history = ROOT / "output" / "tf_cnn" / "history.csv"
-    return 0
+    figures.error_bars(FIGURES / "results.png", recorded.table_rows(all_runs()))
+    page = str(ROOT / "assets" / "images" / "page.jpg")
+    return load_model.main([page, "--save_image", str(FIGURES / "page.png")])
 
 
 if __name__ == "__main__":

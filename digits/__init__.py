@@ -9,4 +9,4 @@ os.environ.setdefault("OPENCV_LOG_LEVEL", "SILENT")
 
 
 class UserError(Exception):
-    """Something that the user can mend; its text is one line: what, where, what to do."""
+    """What the user can mend; its text is one line: what, where, what to do."""

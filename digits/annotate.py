@@ -11,7 +11,7 @@ CARD_WIDTH, CARD_HEIGHT = 190, 100  # pixels: that tile with its three best gues
 
 
 def annotate(reading):
-    """Return a Reading's picture, (H, W, 3) uint8 BGR, with its digits marked and shown."""
+    """Return a Reading's picture, its digits marked and shown, (H, W, 3) uint8 BGR."""
     picture = reading.picture
     zoom = max(1, -(-SHORT_SIDE // max(picture.shape[:2])))
     size = picture.shape[1] * zoom, picture.shape[0] * zoom

@@ -9,8 +9,7 @@ def arrange(boxes):
     """
     rows = []
     for index in sorted(range(len(boxes)), key=lambda i: boxes[i][0]):
-        x, y, width, height = boxes[index]
-        middle = y + height / 2
+        middle = _middle(boxes[index])
         for row in rows:
             _, last_y, _, last_height = boxes[row[-1]]
             if last_y <= middle <= last_y + last_height:

@@ -1,23 +1,15 @@
-"""The flags that scripts share, and how a script ends on a user's mistake."""
+"""How a script takes its command line, and how it ends on a user's mistake."""
 
 import argparse
 import functools
 import os
-import shlex
 import sys
-from pathlib import Path
 
-from digits import UserError, mnist
-
-# Names that tf.nn, Keras, ONNX and cv2.dnn all know; the exact gelu's Erf is not among
-# what cv2.dnn runs.
-ACTIVATIONS = (
-    "relu elu selu leaky_relu silu softplus tanh sigmoid".split()  # fmt: skip
-)
+from digits import UserError
 
 
 def number(kind, low, high):
-    """Return an argparse type: a number of `kind` (int or float) from `low` to `high`."""
+    """Return an argparse type: a `kind` (int or float) from `low` to `high`."""
 
     def parse(text):
         value = kind(text)
@@ -40,116 +32,8 @@ def parser(docstring):
     return argparse.ArgumentParser(description=docstring, formatter_class=Formatter)
 
 
-def add_data_flags(arguments, output_dir):
-    """Add --dataset, --data_dir and --output_dir."""
-    arguments.add_argument(
-        "--dataset", choices=mnist.DATASETS, default="mnist", help="what to learn from"
-    )
-    arguments.add_argument(
-        "--data_dir",
-        metavar="FOLDER",
-        help="holds MNIST (else MNIST_DIR, the cache, a download)",
-    )
-    arguments.add_argument(
-        "--output_dir",
-        metavar="FOLDER",
-        default=output_dir,
-        help="for results.json, history.csv and pictures",
-    )
-
-
-def add_network_flags(arguments, *, filters, dense_layers, epochs, batch_size):
-    """Add the flags of a network's shape and training, with the given defaults."""
-    width = number(int, 1, 4096)
-    arguments.add_argument(
-        "--filters",
-        type=width,
-        nargs=3,
-        metavar="N",
-        default=filters,
-        help="channels of the three convolutional blocks",
-    )
-    arguments.add_argument(
-        "--dense_layers",
-        type=width,
-        nargs="*",
-        metavar="N",
-        default=dense_layers,
-        help="units of each hidden dense layer; none after the bare flag",
-    )
-    arguments.add_argument(
-        "--activation", choices=ACTIVATIONS, default="relu", help="of hidden layers"
-    )
-    arguments.add_argument(
-        "--epochs",
-        type=number(int, 1, 10_000),
-        metavar="N",
-        default=epochs,
-        help="passes over the training images",
-    )
-    arguments.add_argument(
-        "--batch_size",
-        type=number(int, 1, 10_000),
-        metavar="N",
-        default=batch_size,
-        help="images a training step",
-    )
-    add_seed_flag(arguments)
-
-
-def add_seed_flag(arguments):
-    """Add --seed."""
-    arguments.add_argument(
-        "--seed",
-        type=number(int, 0, 2**31 - 1),
-        metavar="N",
-        default=0,
-        help="of all that is drawn at random",
-    )
-
-
-def add_model_flags(arguments, *, save_model):
-    """Add --save_model, --load_model and --save_weights (-s, -l and -w)."""
-    switch = {"type": int, "nargs": "?", "const": 1, "choices": (0, 1)}
-    arguments.add_argument(
-        "-s",
-        "--save_model",
-        default=save_model,
-        help="1: save the network to --save_weights",
-        **switch,
-    )
-    arguments.add_argument(
-        "-l",
-        "--load_model",
-        default=0,
-        help="1: load --save_weights and test it, training nothing",
-        **switch,
-    )
-    arguments.add_argument(
-        "-w", "--save_weights", metavar="FILE", help="the HDF5 file to save or load"
-    )
-
-
-def check_model_flags(parser, args):
-    """End with a usage error if a model flag lacks its companion."""
-    wanted = "--load_model" if args.load_model else "--save_model"
-    if (args.load_model or args.save_model) and not args.save_weights:
-        parser.error(f"{wanted} needs --save_weights FILE")
-    if args.save_weights and not (args.load_model or args.save_model):
-        parser.error("--save_weights needs --save_model 1 or --load_model 1")
-
-
-def usage_of(path):
-    """Return what to tell the user of a model file that was just saved."""
-    script = Path(__file__).resolve().parent.parent / "load_model.py"
-    if script.parent == Path.cwd():
-        script = script.name
-    command = shlex.join(["python3", str(script), "IMAGE", "--weights", str(path)])
-    return f"saved {path}; read a picture with it:\n  {command}"
-
-
 def report_errors(main):
-    """Make a script's `main` end on a UserError with one line on stderr and status 1."""
+    """Make a `main` end on a UserError with one line on stderr and status 1."""
 
     @functools.wraps(main)
     def reporting_main(argv=None):

@@ -9,9 +9,21 @@ from digits.quiet import native_stderr_silenced
 SMALLEST = 8  # pixels each way; a digit cannot be told in fewer
 LARGEST_SIDE = 1600  # pixels; a larger picture is scaled down
 JPEG = b"\xff\xd8"  # the first bytes of a format that has no transparency
-SUFFIXES = (
-    ".avif .bmp .gif .jpeg .jpg .jp2 .pbm .pgm .png .ppm .tif .tiff .webp".split()
-)
+SUFFIXES = [
+    ".avif",
+    ".bmp",
+    ".gif",
+    ".jpeg",
+    ".jpg",
+    ".jp2",
+    ".pbm",
+    ".pgm",
+    ".png",
+    ".ppm",
+    ".tif",
+    ".tiff",
+    ".webp",
+]
 
 
 def decode(path):

@@ -24,7 +24,7 @@ def _save(figure, path):
 
 
 def training_curves(path, history):
-    """Draw loss and error of each epoch; `history` is a list of dicts as in history.csv.
+    """Draw loss and error of each epoch; `history` is a list of dicts, the csv's rows.
 
     Its keys: epoch, loss, accuracy, validation_loss, validation_accuracy (0 to 1).
     """

@@ -32,7 +32,8 @@ def write_bytes(path, content):
             os.fsync(file.fileno())
         os.replace(temporary, path)
     except OSError as error:
-        temporary.unlink(missing_ok=True)
+        if temporary.exists():
+            temporary.unlink()
         raise UserError(f"{path}: not written: {error.strerror}") from error
 
 

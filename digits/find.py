@@ -7,6 +7,7 @@ import numpy as np
 
 CORE = 160  # ink that a stroke reaches somewhere …
 FRINGE = 80  # … and the ink that still belongs to it
+SMALLEST = 5  # pixels: a digit cannot be told in fewer
 SPECK_SHARE = 0.12  # of the digits' height: smaller pieces are dirt
 LOOSE_SHARE = 0.6  # of the digits' height: smaller pieces are parts of a digit
 NEAR_SHARE = 0.2  # of the digits' height: how far a part is from its digit at most
@@ -14,7 +15,7 @@ LINE_ASPECT = 12  # width to height of a ruled line
 
 
 class Piece(NamedTuple):
-    """Ink that is one digit: its box in the picture and its own ink, (height, width)."""
+    """Ink that is one digit: its box in the picture, its own ink (height, width)."""
 
     x: int
     y: int
@@ -34,8 +35,9 @@ def find_digits(ink, single=False):
     if not boxes:
         return []
     height = digit_height(boxes)
-    boxes = {k: b for k, b in boxes.items() if max(b[2:]) >= SPECK_SHARE * height}
-    groups = [set(boxes)] if single else group(boxes, height)
+    smallest = max(SMALLEST, SPECK_SHARE * height)
+    boxes = {k: box for k, box in boxes.items() if max(box[2:]) >= smallest}
+    groups = [set(boxes)] if single and boxes else group(boxes, height)
     return [_piece(ink, labels, boxes, members) for members in groups]
 
 
@@ -45,15 +47,15 @@ def components(ink):
     Hysteresis as in Canny, 1986: connected ink of at least FRINGE that reaches CORE.
     """
     _, labels, stats, _ = cv2.connectedComponentsWithStats(np.uint8(ink >= FRINGE))
-    reaching = np.unique(labels[ink >= CORE])
+    reaching = np.flatnonzero(np.bincount(labels[ink >= CORE]))
     return labels, {int(k): tuple(map(int, stats[k, :4])) for k in reaching}
 
 
 def without_edges(boxes, shape):
     """Return the boxes less those at the picture's border, if others remain.
 
-    A page's edge, a thumb and a neighbouring line reach the border; a digit seldom does,
-    unless it fills the picture.
+    A page's edge, a thumb and a neighbouring line reach the border; a digit seldom
+    does, unless it fills the picture.
     """
     inner = {
         label: (x, y, width, height)
@@ -73,8 +75,8 @@ def without_lines(boxes):
 def digit_height(boxes):
     """Return the height, in pixels, of the digits that boxes {label: box} belong to.
 
-    It is the median in which each box counts as often as it is high, so that many specks
-    weigh less than a few digits.
+    It is the median in which each box counts as often as it is high, so that many
+    specks weigh less than a few digits.
     """
     heights = np.sort([box[3] for box in boxes.values()])
     weights = np.cumsum(heights)

@@ -7,6 +7,7 @@ COARSE_SIDE = 192  # pixels of the small picture that the paper is estimated on
 MEDIAN_SHARE = 0.3  # of the coarse side: wider than strokes, narrower than the light
 BLUR_SHARE = 0.04  # of the coarse side
 PAPER_RATIO = 0.92  # of the background: darker than this may be ink
+DARKEST_PAPER = 32  # of 255: nothing is told from darker paper by its ratio
 FAINTEST = 0.06  # share of the paper's light that the faintest pencil takes away
 NOISE_FACTOR = 5  # ink differs from paper by so many standard deviations of its noise
 
@@ -14,13 +15,13 @@ NOISE_FACTOR = 5  # ink differs from paper by so many standard deviations of its
 def extract_ink(picture):
     """Return the ink of a picture: (H, W) uint8, 0 = paper, 255 = ink.
 
-    picture: (H, W, 3) uint8 BGR. The paper's own brightness, estimated around each pixel
-    from pixels that are not ink, is divided out, then the ink is stretched to 255. All
-    zeros when nothing stands out of the paper's noise.
+    picture: (H, W, 3) uint8 BGR. The paper's own brightness, estimated around each
+    pixel from pixels that are not ink, is divided out, then the ink is stretched to
+    255. All zeros when nothing stands out of the paper's noise.
     """
     bright_paper = on_bright_paper(picture)
-    darkness = 1 - bright_paper / np.maximum(background(bright_paper), 1)
-    return stretch(np.clip(darkness, 0, 1))
+    paper = background(bright_paper)
+    return stretch((paper - bright_paper) / np.maximum(paper, DARKEST_PAPER))
 
 
 def on_bright_paper(picture):
@@ -62,7 +63,7 @@ def background(bright_paper):
 
 
 def stretch(darkness):
-    """Return darkness (H, W), 0 to 1, as ink 0 to 255: noise to 0, the pen's level to 255.
+    """Return darkness (H, W), up to 1, as ink (H, W) uint8: noise 0, the pen 255.
 
     The noise is measured by the median of the absolute deviation.
     """
@@ -77,7 +78,7 @@ def stretch(darkness):
 
 
 def _otsu(values):
-    """Return the threshold that best parts values (N,) of 0 to 1 in two (Otsu, 1979)."""
+    """Return the threshold that best parts values (N,), 0 to 1, in two (Otsu, 1979)."""
     column = np.uint8(255 * values)[:, None]
     threshold, _ = cv2.threshold(column, 0, 255, cv2.THRESH_BINARY + cv2.THRESH_OTSU)
     return threshold / 255

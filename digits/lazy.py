@@ -8,7 +8,7 @@ from digits.quiet import native_stderr_silenced
 
 
 class LazyModule:
-    """Stands for a module, which is imported when something of it is first asked for."""
+    """Stands for a module, which is imported when one of its names is first used."""
 
     def __init__(self, name):
         self._name = name

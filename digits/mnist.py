@@ -2,8 +2,8 @@
 
 It is looked for in `--data_dir`, in the environment's MNIST_DIR and in the user's cache
 folder; if it is in none, it is downloaded to the cache. A folder may hold the four IDX
-files, plain or .gz, or Keras's mnist.npz. What is read is verified by the SHA-256 of its
-uncompressed content.
+files, plain or .gz, or Keras's mnist.npz. What is read is verified by the SHA-256 of
+its uncompressed content.
 """
 
 import csv
@@ -92,7 +92,7 @@ def load(name="mnist", data_dir=None):
 
 
 def read_mnist(data_dir=None):
-    """Return MNIST's own four arrays: train images, train labels, test images and labels.
+    """Return MNIST's own four arrays: train images and labels, test images and labels.
 
     Images are (60000, 28, 28) and (10000, 28, 28) uint8, labels (60000,) and (10000,)
     uint8. A `data_dir` (or MNIST_DIR) that is given must hold the data: only when
@@ -146,8 +146,8 @@ def _idx_path(folder, name):
 
 def _uncompressed(path):
     try:
-        opened = gzip.open(path) if path.suffix == ".gz" else open(path, "rb")
-        with opened as file:
+        opener = gzip.open if path.suffix == ".gz" else open
+        with opener(path, "rb") as file:
             return file.read(LARGEST_FILE)
     except (OSError, EOFError, zlib.error) as error:
         raise UserError(f"{path}: cannot be read ({error}); delete it") from error
@@ -171,7 +171,7 @@ def parse_idx(content):
 
 
 def _read_npz(path):
-    """Return the four arrays of Keras's mnist.npz, verified as if they were IDX files."""
+    """Return the four arrays of Keras's mnist.npz, verified as IDX files are."""
     try:
         with np.load(path, allow_pickle=False) as npz:
             arrays = tuple(npz[name] for name in NPZ_ARRAYS)
@@ -188,7 +188,7 @@ def _idx_bytes(array):
 
 
 def download(folder, mirrors=MIRRORS):
-    """Download MNIST's four files as .gz into `folder` from the first mirror that works.
+    """Download MNIST's four files as .gz to `folder` from the first mirror that works.
 
     A file appears in `folder` only after its content was verified; an interrupted
     download starts afresh. Raises UserError that names every mirror's fault.
@@ -208,7 +208,7 @@ def download(folder, mirrors=MIRRORS):
         else:
             raise UserError(
                 f"{name}.gz: could not be downloaded from {', '.join(faults)}; copy "
-                f"MNIST's four files to {folder}, or to a folder that --data_dir names, "
+                f"MNIST's four files to {folder} or to a folder that --data_dir names, "
                 "or use --dataset sklearn_digits"
             )
 
@@ -224,7 +224,7 @@ def _fetch(url):
 
 
 def read_sklearn_digits():
-    """Return scikit-learn's 1,797 digits: images (1797, 28, 28) and labels (1797,), uint8.
+    """Return scikit-learn's digits: images (1797, 28, 28), labels (1797,), both uint8.
 
     They are 8x8 pixels of 0 to 16, here enlarged to 20x20 within 28x28 as MNIST's are.
     The file is read in place: importing scikit-learn takes longer than the rest. Raises

@@ -1,8 +1,8 @@
 """The model file: one HDF5 file with the training script's own part, the network as an
 ONNX graph under `inference/onnx`, and attributes that say what made it.
 
-The graph maps pixels (N, 28, 28, 1) float32, 0 to 255, to probabilities (N, 10). cv2.dnn
-runs it within a third of a second of a cold start.
+The graph maps pixels (N, 28, 28, 1) float32, 0 to 255, to probabilities (N, 10).
+cv2.dnn runs it, so that reading needs no TensorFlow.
 """
 
 import io
@@ -53,7 +53,7 @@ class Network:
 
 
 def in_batches(run, images):
-    """Return (N, 10) of images (N, 28, 28), 0 to 255, by calls of `run` on BATCH of them.
+    """Return (N, 10) of images (N, 28, 28), 0 to 255, by calls of `run` on BATCH each.
 
     run: a function from pixels (BATCH or fewer, 28, 28, 1) float32 to (…, 10) float32.
     """
@@ -112,7 +112,8 @@ def is_plain(dataset, dtype):
 
 
 def _read_onnx(file, path):
-    if kind := keras_kind(file) and ONNX not in file:
+    kind = keras_kind(file)
+    if kind and ONNX not in file:
         raise UserError(
             f"{path}: Keras {kind} without the ONNX graph; add it with: python3 "
             f"CNN_MNIST.py --load_model 1 --save_model 1 --save_weights {path}"
@@ -157,16 +158,17 @@ def keras_kind(file):
 
 def read_attributes(file):
     """Return an h5py file's attributes as a dict, decoded if they are JSON objects."""
-    attributes = {}
-    for name, value in file.attrs.items():
-        if isinstance(value, str) and value.startswith("{"):
-            value = json.loads(value)
-        attributes[name] = value.item() if isinstance(value, np.generic) else value
-    return attributes
+    return {name: _attribute(value) for name, value in file.attrs.items()}
+
+
+def _attribute(value):
+    if isinstance(value, str) and value.startswith("{"):
+        return json.loads(value)
+    return value.item() if isinstance(value, np.generic) else value
 
 
 def add_inference(file, onnx, attributes):
-    """Put the ONNX bytes and the attributes (dicts become JSON) into an open h5py file."""
+    """Put the ONNX bytes and the attributes (dicts as JSON) into an open h5py file."""
     if ONNX in file:
         del file[ONNX]
     file.create_dataset(ONNX, data=np.frombuffer(onnx, np.uint8))

@@ -56,7 +56,7 @@ def thicken(ink):
 
 
 def centred(small):
-    """Return ink, at most 20x20, in (28, 28) uint8 with its centre of mass in the middle."""
+    """Return ink of 20x20 at most in (28, 28) uint8, centred by its mass."""
     height, width = small.shape
     total = small.sum()
     if not total:

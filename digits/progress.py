@@ -1,4 +1,4 @@
-"""A progress bar on stderr, of the standard library: readers of pictures need no more."""
+"""A progress bar on stderr that needs the standard library alone."""
 
 import sys
 import time
@@ -12,7 +12,8 @@ class Progress:
     """How far a long piece of work is, and the time left.
 
     On a terminal one line is redrawn; in a log a line is written every quarter of
-    the work. `total`, `update`, `reset` and `close` are what pooch asks of a progress bar.
+    the work. `total`, `update`, `reset` and `close` are what pooch asks of a
+    progress bar.
     """
 
     def __init__(self, label, total=0, stream=None):

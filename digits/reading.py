@@ -73,7 +73,7 @@ def read_pictures(paths, network, threshold, single=False):
 
 
 def _segment(path, single):
-    """Return a Reading without digits, and [(box, (28, 28) image)] of what was found."""
+    """Return a Reading without digits, and [(box, (28, 28) image)] that were found."""
     try:
         picture, scale = decode(path)
     except UserError as error:

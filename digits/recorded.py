@@ -31,8 +31,8 @@ def read_runs(name):
 def table_rows(runs):
     """Return a list of dicts, one a method, sorted by error, of {name: [summary]}.
 
-    errors is the mean count over the runs; deviation, of the error in per cent, is 0 for
-    one run; seconds is the mean time of the whole command.
+    errors is the mean count over the runs; deviation, of the error in per cent, is 0
+    for one run; seconds is the mean time of the whole command.
     """
     rows = []
     for name, summaries in runs.items():
@@ -55,7 +55,7 @@ def table_rows(runs):
 
 
 def accuracy_cell(row):
-    """Return a row's accuracy: 99.70 % (30 errors / 10000), or mean ± deviation and n."""
+    """Return a row's accuracy: 99.70 % (30 errors / 10000), or mean ± deviation."""
     if row["runs"] == 1:
         return accuracy_text(round(row["errors"]), row["test_images"])
     mean = f"{100 - row['error_percent']:.2f} ± {row['deviation']:.2f} %"

@@ -63,9 +63,9 @@ def write_keras3_weights(path, model):
 
 
 def write_keras2_weights(path, model):
-    """Write weights as Keras 2's save_weights did: a group a layer, names in attributes."""
+    """Write weights as Keras 2's save_weights did: a group a layer."""
     with h5py.File(path, "w") as file:
-        layers = [layer for layer in model.layers]
+        layers = model.layers
         file.attrs["layer_names"] = [layer.name.encode() for layer in layers]
         file.attrs["backend"], file.attrs["keras_version"] = "tensorflow", "2.15.0"
         for layer in layers:

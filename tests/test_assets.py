@@ -2,6 +2,7 @@ import sys
 
 import cv2
 import numpy as np
+
 from conftest import ROOT
 
 sys.path.insert(0, str(ROOT / "assets"))

@@ -4,8 +4,8 @@ import sys
 import cv2
 import numpy as np
 import pytest
-from conftest import ROOT
 
+from conftest import ROOT
 from digits import UserError
 from digits.decode import LARGEST_SIDE, decode
 
@@ -26,7 +26,7 @@ def test_formats(tmp_path, seven, ending):
 
 def test_gray_sixteen_bits_and_odd_names(tmp_path, seven):
     gray = cv2.cvtColor(seven, cv2.COLOR_BGR2GRAY).astype(np.uint16) * 257
-    path = save(tmp_path / "a.png", gray).rename(tmp_path / "sieben ７ é.dat")
+    path = save(tmp_path / "a.png", gray).rename(tmp_path / "sieben sept é.dat")
     picture, _ = decode(path)
     assert np.abs(picture.astype(int) - seven).max() <= 1
 
@@ -101,6 +101,6 @@ def test_twenty_thousand_pixels_square(tmp_path):
     save(tmp_path / "a.png", np.zeros((20000, 20000), np.uint8))
     # In a process of its own: OpenCV reads its limit when it is first imported.
     command = [sys.executable, ROOT / "load_model.py", "a.png"]
-    done = subprocess.run(command, capture_output=True, text=True)
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 1
     assert done.stderr == "a.png: larger than 100 megapixels; scale it down\n"

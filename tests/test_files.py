@@ -2,8 +2,8 @@ import subprocess
 import sys
 
 import pytest
-from conftest import ROOT
 
+from conftest import ROOT
 from digits import UserError, files
 
 

@@ -54,16 +54,20 @@ def test_faint_ink_belongs_only_where_it_is_connected():
 
 
 def test_a_piece_has_no_ink_of_its_neighbour():
-    ink = np.zeros((100, 100), np.uint8)
-    cv2.circle(ink, (50, 50), 40, 255, 5)
-    ink[40:60, 45:55] = 255  # a 1 within a 0
-    outer = max(find_digits(ink), key=lambda piece: piece.width)
-    assert outer.width == 85
-    assert outer.ink[42, 42] == 0
+    # An L whose box reaches over the 1 beside it.
+    ink = sheet((20, 20, 10, 100), (20, 110, 80, 10), (60, 20, 10, 70))
+    corner, one = sorted(find_digits(ink))
+    assert corner[:4] == (20, 20, 80, 100)
+    assert one[:4] == (60, 20, 10, 70)
+    assert not corner.ink[:60, 40:50].any()
+
+
+def test_dots_are_no_digits():
+    assert found(sheet((50, 40, 3, 4), (90, 70, 2, 2))) == []
 
 
 def test_digit_height_ignores_specks():
-    boxes = {k: (0, 0, 2, 2) for k in range(20)} | {99: (0, 0, 50, 100)}
+    boxes = dict.fromkeys(range(20), (0, 0, 2, 2)) | {99: (0, 0, 50, 100)}
     assert digit_height(boxes) == 100
 
 

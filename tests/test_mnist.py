@@ -126,7 +126,7 @@ def test_download_tries_the_next_mirror(tmp_path, tiny_mnist, mirror):
 
 def test_download_that_fails_leaves_nothing(tmp_path, tiny_mnist, mirror):
     folder, address = mirror
-    write_folder(folder / "bad", {n: b"no MNIST" for n in tiny_mnist}, True)
+    write_folder(folder / "bad", dict.fromkeys(tiny_mnist, b"no MNIST"), True)
     with pytest.raises(UserError, match="sklearn_digits") as error:
         mnist.download(tmp_path / "cache", [f"{address}bad/", f"{address}none/"])
     assert f"{address}bad/ (ValueError), {address}none/ (HTTPError)" in str(error.value)

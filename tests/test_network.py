@@ -89,7 +89,7 @@ def test_keras_files_say_how_to_convert(tmp_path, write, kind):
     path = tmp_path / "keras.h5"
     with h5py.File(path, "w") as file:
         write(file)
-    with pytest.raises(UserError, match="CNN_MNIST.py --load_model 1") as error:
+    with pytest.raises(UserError, match=r"CNN_MNIST\.py --load_model 1") as error:
         network.read(path)
     assert f"Keras {kind}" in str(error.value)
 

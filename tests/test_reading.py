@@ -1,7 +1,7 @@
 import cv2
 import numpy as np
-from conftest import ROOT
 
+from conftest import ROOT
 from digits.reading import is_mnist_image, read_pictures
 
 IMAGES = ROOT / "assets" / "images"

@@ -7,7 +7,7 @@ import tensorflow as tf
 
 import tf_cnn
 from conftest import TINY
-from digits import cli, mnist, network
+from digits import flags, mnist, network
 
 
 def test_files_of_a_run(tf_model):
@@ -21,7 +21,10 @@ def test_files_of_a_run(tf_model):
     assert {"tensorflow", "numpy", "python"} <= results["versions"].keys()
     with open(output / "history.csv") as file:
         (row,) = csv.DictReader(file)
-    assert float(row["validation_accuracy"]) == results["validation"]["validation_accuracy"]
+    assert (
+        float(row["validation_accuracy"])
+        == results["validation"]["validation_accuracy"]
+    )
     for name in ("training_curves", "confusion_matrix", "misread_digits"):
         content = (output / f"{name}.png").read_bytes()
         assert content.startswith(b"\x89PNG")
@@ -43,7 +46,9 @@ def test_a_file_of_the_other_script(keras_model, capsys):
 
 def test_attributes(tf_model):
     attributes = network.read(tf_model)[1]
-    assert attributes["command"].startswith("python3 tf_cnn.py --dataset sklearn_digits")
+    assert attributes["command"].startswith(
+        "python3 tf_cnn.py --dataset sklearn_digits"
+    )
     assert attributes["arguments"]["dense_layers"] == [16]
     assert attributes["seed"] == 0
     assert 0.1 <= attributes["temperature"] <= 10
@@ -73,7 +78,7 @@ def network_of(path):
     )
 
 
-@pytest.mark.parametrize("activation", cli.ACTIVATIONS)
+@pytest.mark.parametrize("activation", flags.ACTIVATIONS)
 def test_every_activation_runs_in_opencv(activation):
     model = tf_cnn.ConvolutionalNetwork([2, 2, 2], [3], activation, seed=0)
     images = mnist.read_sklearn_digits()[0][:20]
@@ -125,7 +130,9 @@ def test_augmentation_moves_and_keeps_ink():
     assert moved.shape == images.shape
     assert moved.min() >= 0 and moved.max() <= 255
     # Scaling changes the ink by a few per cent on average, losing none at the border.
-    assert moved.sum() == pytest.approx(float(tf.reduce_sum(images.numpy() / 1.0)), rel=0.1)
+    assert moved.sum() == pytest.approx(
+        float(tf.reduce_sum(images.numpy() / 1.0)), rel=0.1
+    )
 
 
 def test_augmentation_without_movement_is_the_identity(monkeypatch):
