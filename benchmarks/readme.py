@@ -15,6 +15,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
+import CNN_MNIST
 import load_model
 from digits import cli, figures, files, network, reading, recorded
 
@@ -75,6 +76,14 @@ def _cell(result):
     return f"{' '.join(result.rows)} ({min(d.confidence for d in result.digits):.1%})"
 
 
+def summary_block():
+    """Return Keras's summary of the network."""
+    lines = []
+    model = CNN_MNIST.build_network([32, 64, 128], [], "relu")
+    model.summary(print_fn=lines.append)
+    return "```\n" + "\n".join(lines).strip() + "\n```"
+
+
 def render(text):
     """Return the README's text with every block between its markers made anew."""
     blocks = {
@@ -82,13 +91,14 @@ def render(text):
         "speed": speed_block,
         "model": model_block,
         "samples": samples_block,
+        "summary": summary_block,
     }
     for name, block in blocks.items():
-        pattern = rf"(<!-- {name} -->\n).*?(\n<!-- end -->)"
+        pattern = rf"(<!-- {name} -->\n).*?(<!-- end -->)"
         content = block()
         text, count = re.subn(
             pattern,
-            lambda m, c=content: m[1] + c + m[2],
+            lambda m, c=content: f"{m[1]}{c}\n{m[2]}",
             text,
             count=1,
             flags=re.DOTALL,
@@ -105,7 +115,7 @@ def main(argv=None):
     files.write_text(README, render(README.read_text()))
     figures.error_bars(FIGURES / "results.png", recorded.table_rows(all_runs()))
     page = str(ROOT / "assets" / "images" / "page.jpg")
-    return load_model.main([page, "--save_image", str(FIGURES / "page.png")])
+    return load_model.main([page, "--save_image", str(FIGURES / "page.jpg")])
 
 
 if __name__ == "__main__":

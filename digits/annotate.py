@@ -6,43 +6,39 @@ import numpy as np
 SHORT_SIDE = 480  # pixels: a smaller picture is enlarged so that its labels can be read
 GREEN, GRAY, BLACK = (40, 140, 0), (110, 110, 110), (0, 0, 0)  # BGR
 FONT = cv2.FONT_HERSHEY_SIMPLEX
+SMALLEST_TEXT, LARGEST_TEXT = 0.45, 1.2  # times the font's own size, of about 22 pixels
+HEADROOM = 40  # pixels above the picture: the labels of the topmost digits
 TILE = 84  # pixels: a digit as the network saw it
 CARD_WIDTH, CARD_HEIGHT = 190, 100  # pixels: that tile with its three best guesses
 
 
 def annotate(reading):
     """Return a Reading's picture, its digits marked and shown, (H, W, 3) uint8 BGR."""
-    picture = reading.picture
-    zoom = max(1, -(-SHORT_SIDE // max(picture.shape[:2])))
-    size = picture.shape[1] * zoom, picture.shape[0] * zoom
-    canvas = cv2.resize(picture, size, interpolation=cv2.INTER_NEAREST)
-    canvas = _padded(canvas, CARD_WIDTH)
+    height, width = reading.picture.shape[:2]
+    zoom = max(1, -(-SHORT_SIDE // max(height, width)))
+    canvas = cv2.resize(
+        reading.picture, (width * zoom, height * zoom), interpolation=cv2.INTER_NEAREST
+    )
+    right = max(0, CARD_WIDTH - canvas.shape[1])
+    canvas = np.pad(canvas, ((HEADROOM, 0), (0, right), (0, 0)), constant_values=255)
     for digit in reading.digits:
         _mark(canvas, digit, zoom / reading.scale)
     return np.vstack([canvas, _cards(reading.digits, canvas.shape[1])])
 
 
-def _padded(canvas, width):
-    missing = max(0, width - canvas.shape[1])
-    return np.pad(canvas, ((0, 0), (0, missing), (0, 0)), constant_values=255)
-
-
 def _mark(canvas, digit, zoom):
+    """Draw a digit's box, and above it its reading with the confidence in per cent."""
     x, y, width, height = (round(length * zoom) for length in digit.box)
-    thickness = max(1, round(max(canvas.shape) / 500))
+    y += HEADROOM
+    thickness = max(1, round(max(canvas.shape) / 600))
     cv2.rectangle(canvas, (x, y), (x + width, y + height), GREEN, thickness)
-    size = max(0.5, min(2.5, height / 60))
-    above = y - 3 * thickness
-    text = f"{digit.digit}"
-    (text_width, text_height), _ = cv2.getTextSize(text, FONT, size, thickness + 1)
-    corner = (x, above if above > text_height else y + height - 3 * thickness)
-    cv2.putText(canvas, text, corner, FONT, size, GREEN, thickness + 1, cv2.LINE_AA)
-    # The confidence stands beside the reading where the box leaves room for it.
-    percent = f" {digit.confidence:.0%}"
-    small = size * 0.45
-    if text_width + cv2.getTextSize(percent, FONT, small, 1)[0][0] <= 1.6 * width:
-        beside = (corner[0] + text_width, corner[1])
-        cv2.putText(canvas, percent, beside, FONT, small, GREEN, 1, cv2.LINE_AA)
+    # Rounded down: 100 % is not claimed.
+    text = f"{digit.digit} {int(100 * digit.confidence)}%"
+    (text_width, _), _ = cv2.getTextSize(text, FONT, 1, 1)
+    size = float(np.clip(1.1 * width / text_width, SMALLEST_TEXT, LARGEST_TEXT))
+    bold = 1 + round(size)
+    corner = x, y - 2 * thickness - 2
+    cv2.putText(canvas, text, corner, FONT, size, GREEN, bold, cv2.LINE_AA)
 
 
 def _cards(digits, width):

@@ -67,14 +67,20 @@ def stretch(darkness):
 
     The noise is measured by the median of the absolute deviation.
     """
-    noise = 1.4826 * float(np.median(np.abs(darkness - np.median(darkness))))
+    noise = 1.4826 * _median(np.abs(darkness - _median(darkness)))
     candidates = darkness[darkness > max(FAINTEST, NOISE_FACTOR * noise)]
     if not len(candidates):
         return np.zeros(darkness.shape, np.uint8)
     threshold = _otsu(candidates)
-    level = float(np.median(candidates[candidates >= threshold]))
+    level = _median(candidates[candidates >= threshold])
     floor = min(2 * noise, level / 2)
     return np.uint8(255 * np.clip((darkness - floor) / (level - floor), 0, 1))
+
+
+def _median(values):
+    """Return the upper median; np.median would import another 10 ms of NumPy."""
+    middle = values.size // 2
+    return float(np.partition(values, middle, axis=None)[middle])
 
 
 def _otsu(values):

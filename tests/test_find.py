@@ -1,4 +1,3 @@
-import cv2
 import numpy as np
 
 from digits.find import digit_height, find_digits, gap

@@ -1,6 +1,7 @@
 """The rules that hold the house together."""
 
 import ast
+import subprocess
 import sys
 
 from conftest import ROOT
@@ -29,3 +30,10 @@ def test_no_pickle_and_no_bare_except():
         assert "pickle" not in set(imports_of(path)), path
         for node in ast.walk(ast.parse(path.read_text())):
             assert not isinstance(node, ast.ExceptHandler) or node.type, path
+
+
+def test_ruff_finds_nothing():
+    for arguments in (["check"], ["format", "--check"]):
+        command = [sys.executable, "-m", "ruff", *arguments, ROOT]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stdout

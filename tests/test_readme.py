@@ -1,0 +1,81 @@
+import re
+import shlex
+import subprocess
+import sys
+
+import pytest
+
+from benchmarks import readme
+from conftest import ROOT, TINY
+
+TEXT = (ROOT / "README.md").read_text()
+COMMANDS = [
+    line
+    for block in re.findall(r"```sh\n(.*?)```", TEXT, re.DOTALL)
+    for line in block.splitlines()
+    if line.startswith("python3 ") and "-m venv" not in line
+]
+# Training for a moment on data that needs no download.
+BUDGET = {
+    "tf_cnn.py": TINY,
+    "CNN_MNIST.py": TINY,
+    "baselines/knn.py": TINY[:2],
+    "baselines/svm.py": TINY[:2],
+    "baselines/random_forest.py": TINY[:2],
+    "baselines/compare.py": TINY[:2],
+}
+# These would replace what is recorded in the repository by what this machine measures.
+RECORDING = {
+    "benchmarks/measure.py",
+    "benchmarks/cold_start.py",
+    "benchmarks/readme.py",
+}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """A folder that the commands run in, in the README's order."""
+    return tmp_path_factory.mktemp("elsewhere")
+
+
+def test_commands_are_found():
+    scripts = {command.split()[1] for command in COMMANDS}
+    assert scripts == {*BUDGET, *RECORDING, "load_model.py"}
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_command_from_another_folder(command, folder):
+    _, script, *arguments = shlex.split(command)
+    arguments = [
+        str(ROOT / argument) if argument.startswith("assets/") else argument
+        for argument in arguments
+    ]
+    arguments += ["--help"] if script in RECORDING else BUDGET.get(script, [])
+    done = subprocess.run(
+        [sys.executable, ROOT / script, *arguments],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout
+    for noise in ("Traceback", "Warning", "cuda", "oneDNN", "tensorflow/"):
+        assert noise not in done.stderr
+
+
+def test_tables_are_those_of_the_recorded_results():
+    assert readme.render(TEXT) == TEXT
+
+
+def test_pictures_exist():
+    for path in re.findall(r'(?:\]\(|src=")(assets/[^)"]+)', TEXT):
+        assert (ROOT / path).is_file(), path
+
+
+def test_ci_runs_the_test_command():
+    assert "requirements-dev.txt" in (ROOT / ".ci" / "run").read_text()
+    (command,) = re.findall(
+        r"^python3 -m venv.*requirements-dev.*$", TEXT, re.MULTILINE
+    )
+    assert command.endswith("-m pytest")
