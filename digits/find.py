@@ -11,6 +11,7 @@ SMALLEST = 5  # pixels: a digit cannot be told in fewer
 SPECK_SHARE = 0.12  # of the digits' height: smaller pieces are dirt
 LOOSE_SHARE = 0.6  # of the digits' height: smaller pieces are parts of a digit
 NEAR_SHARE = 0.2  # of the digits' height: how far a part is from its digit at most
+PAGE = 4  # pieces of like height away from the border: several digits, or a page
 LINE_ASPECT = 12  # width to height of a ruled line
 
 
@@ -55,7 +56,7 @@ def without_edges(boxes, shape):
     """Return the boxes less those at the picture's border, if others remain.
 
     A page's edge, a thumb and a neighbouring line reach the border; a digit seldom
-    does, unless it fills the picture.
+    does, unless it fills the picture: then there is little else.
     """
     inner = {
         label: (x, y, width, height)
@@ -63,8 +64,10 @@ def without_edges(boxes, shape):
         if x > 0 and y > 0 and x + width < shape[1] and y + height < shape[0]
     }
     tallest = max((box[3] for box in boxes.values()), default=0)
-    tallest_inner = max((box[3] for box in inner.values()), default=0)
-    return inner if tallest_inner > tallest / 4 else boxes
+    heights = sorted((box[3] for box in inner.values()), reverse=True)
+    alike = [height for height in heights if height > heights[0] / 2]
+    is_page = len(alike) >= PAGE and heights[0] >= SMALLEST
+    return inner if is_page or (heights and heights[0] > tallest / 4) else boxes
 
 
 def without_lines(boxes):

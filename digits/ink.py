@@ -6,9 +6,10 @@ import numpy as np
 COARSE_SIDE = 192  # pixels of the small picture that the paper is estimated on
 MEDIAN_SHARE = 0.3  # of the coarse side: wider than strokes, narrower than the light
 BLUR_SHARE = 0.04  # of the coarse side
-PAPER_RATIO = 0.92  # of the background: darker than this may be ink
+PAPER_RATIO = 0.92  # of the rough background: darker than this may be ink
 DARKEST_PAPER = 32  # of 255: nothing is told from darker paper by its ratio
-FAINTEST = 0.06  # share of the paper's light that the faintest pencil takes away
+DIMMEST_CHANNEL = 0.25  # of the paper's brightest channel: yellow paper has no blue
+FAINTEST = 0.025  # share of the paper's light that the faintest pencil takes away
 NOISE_FACTOR = 5  # ink differs from paper by so many standard deviations of its noise
 
 
@@ -19,19 +20,26 @@ def extract_ink(picture):
     pixel from pixels that are not ink, is divided out, then the ink is stretched to
     255. All zeros when nothing stands out of the paper's noise.
     """
-    bright_paper = on_bright_paper(picture)
-    paper = background(bright_paper)
-    return stretch((paper - bright_paper) / np.maximum(paper, DARKEST_PAPER))
-
-
-def on_bright_paper(picture):
-    """Return (H, W) float32, 0 to 255, with dark ink on bright paper.
-
-    The channel in which ink is darkest counts, so that red and blue ink are dark.
-    """
     if is_light_on_dark(picture):
         picture = 255 - picture
-    return picture.min(axis=2).astype(np.float32)
+    channels = cv2.split(picture)
+    light = [_median(_coarse(channel)) for channel in channels]
+    # The channel in which ink is darkest counts: so red and blue ink are dark.
+    darkness = [
+        missing_light(channel)
+        for channel, brightness in zip(channels, light, strict=True)
+        if brightness >= DIMMEST_CHANNEL * max(light)
+    ]
+    return stretch(np.max(darkness, axis=0))
+
+
+def missing_light(channel):
+    """Return the share of the paper's light that is missing, (H, W) float32, up to 1.
+
+    channel: (H, W) uint8, dark ink on bright paper.
+    """
+    paper = background(channel)
+    return (paper - channel) / np.maximum(paper, DARKEST_PAPER)
 
 
 def is_light_on_dark(picture):
@@ -45,29 +53,32 @@ def is_light_on_dark(picture):
     return float((difference**3).sum()) > 0
 
 
-def background(bright_paper):
+def background(channel):
     """Return the brightness of the paper at each pixel, (H, W) float32.
 
-    A median finds the paper roughly; then the pixels near it are blurred, leaving out
-    those that are darker.
+    A median finds the paper roughly; then the pixels that are not darker are
+    blurred, leaving out all others.
     """
-    small = _coarse(bright_paper.astype(np.uint8))
+    small = _coarse(channel)
     rough = cv2.medianBlur(small, _median_size(small)).astype(np.float32)
     is_paper = np.float32(small > PAPER_RATIO * rough)
     is_paper = cv2.erode(is_paper, np.ones((3, 3)))
     sigma = BLUR_SHARE * max(small.shape)
     weight = cv2.GaussianBlur(is_paper, (0, 0), sigma) + 1e-3
     paper = cv2.GaussianBlur(is_paper * small, (0, 0), sigma) + 1e-3 * rough
-    height, width = bright_paper.shape
+    height, width = channel.shape
     return cv2.resize(paper / weight, (width, height), interpolation=cv2.INTER_LINEAR)
 
 
 def stretch(darkness):
     """Return darkness (H, W), up to 1, as ink (H, W) uint8: noise 0, the pen 255.
 
-    The noise is measured by the median of the absolute deviation.
+    The noise is the median deviation, or neighbours' median difference if that is more:
+    where paper is as bright as a camera can tell, most pixels deviate by nothing.
     """
-    noise = 1.4826 * _median(np.abs(darkness - _median(darkness)))
+    deviation = _median(np.abs(darkness - _median(darkness)))
+    difference = _median(np.abs(np.diff(darkness, axis=1)))
+    noise = max(1.4826 * deviation, 1.0484 * difference)  # as of a normal distribution
     candidates = darkness[darkness > max(FAINTEST, NOISE_FACTOR * noise)]
     if not len(candidates):
         return np.zeros(darkness.shape, np.uint8)

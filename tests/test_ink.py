@@ -16,14 +16,14 @@ def strokes(width):
 
 
 def picture(ink, paper, pen, noise=0.0):
-    """Return a BGR picture; paper: a number or (H, W); pen: the ink's BGR."""
-    paper = np.broadcast_to(np.float32(paper), SHAPE)[..., None]
+    """Return a BGR picture; paper: a number, BGR or (H, W, 1); pen: the ink's BGR."""
+    paper = np.broadcast_to(np.float32(paper), (*SHAPE, 3))
     mixed = paper * (1 - ink[..., None]) + np.float32(pen) * ink[..., None]
     mixed += np.random.default_rng(0).normal(0, noise, (*SHAPE, 1)) if noise else 0
     return np.uint8(np.clip(mixed, 0, 255))
 
 
-LAMP = np.linspace(90, 250, SHAPE[1])[None].repeat(SHAPE[0], 0)
+LAMP = np.linspace(90, 250, SHAPE[1])[None, :, None].repeat(SHAPE[0], 0)
 
 
 @pytest.mark.parametrize(
@@ -33,11 +33,12 @@ LAMP = np.linspace(90, 250, SHAPE[1])[None].repeat(SHAPE[0], 0)
         (240, (150, 60, 25), 3),
         (240, (40, 40, 190), 3),
         (235, (195, 195, 195), 3),
+        ((0, 242, 255), (30, 80, 245), 0),
         (LAMP, (30, 30, 30), 4),
         (20, (250, 250, 250), 3),
         (60, (220, 240, 230), 3),
     ],
-    ids=["black", "blue", "red", "pencil", "lamp", "board", "chalk"],
+    ids=["black", "blue", "red", "pencil", "yellow", "lamp", "board", "chalk"],
 )
 @pytest.mark.parametrize("width", [3, 8, 20])
 def test_ink_is_found_whatever_the_light(paper, pen, noise, width):
@@ -47,6 +48,12 @@ def test_ink_is_found_whatever_the_light(paper, pen, noise, width):
     assert found.shape == SHAPE
     assert np.percentile(found[ink > 0.99], 10) > 150
     assert np.percentile(found[ink == 0], 98) < 60
+
+
+def test_the_faintest_pencil():
+    ink = strokes(3)
+    found = extract_ink(picture(ink, 253, (243, 243, 243)))
+    assert np.percentile(found[ink > 0.99], 10) > 150
 
 
 @pytest.mark.parametrize("value", [20, 100, 235])

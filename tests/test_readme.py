@@ -24,7 +24,7 @@ BUDGET = {
     "baselines/random_forest.py": TINY[:2],
     "baselines/compare.py": TINY[:2],
 }
-# These would replace what is recorded in the repository by what this machine measures.
+# These would replace what is recorded here by what this machine measures.
 RECORDING = {
     "benchmarks/measure.py",
     "benchmarks/cold_start.py",
