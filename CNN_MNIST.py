@@ -11,6 +11,7 @@ load_model.py needs to read pictures with it.
 
 import contextlib
 import logging
+import os
 import shutil
 import sys
 import tempfile
@@ -19,7 +20,7 @@ from pathlib import Path
 
 import numpy as np
 
-from digits import UserError, cli, files, flags, mnist, network, results
+from digits import UserError, cli, flags, mnist, network, results
 from digits.calibration import fit_temperature
 from digits.lazy import LazyModule
 
@@ -27,13 +28,25 @@ tf = LazyModule("tensorflow")
 keras = LazyModule("keras")
 tf2onnx = LazyModule("tf2onnx")
 
+os.environ["KERAS_BACKEND"] = "tensorflow"  # the ONNX graph is made through it
 SCRIPT = "CNN_MNIST.py"
 CLASSES = 10
+TINY = 1e-30  # keeps a logarithm finite
 DROPOUT = 0.4
 LABEL_SMOOTHING = 0.05
 PEAK_LEARNING_RATE = 0.004
 WARM_UP = 0.2  # share of the steps
 WEIGHT_DECAY = 0.01
+# What Keras raises at files that are damaged or do not fit.
+LOADING_ERRORS = (
+    ValueError,
+    TypeError,
+    KeyError,
+    IndexError,
+    AttributeError,
+    RuntimeError,
+    OSError,
+)
 # Augmentation, each way and uniform; shares of a turn or of the picture's side.
 ROTATION, ZOOM, SHIFT = 12 / 360, 0.12, 2.5 / 28
 
@@ -90,46 +103,34 @@ def compile_network(model, steps):
 
 
 def train(args, dataset):
-    """Return a trained keras.Model and its history, a list of a dict an epoch."""
+    """Return a trained keras.Model and its history, a list of results.history_rows."""
     keras.utils.set_random_seed(args.seed)
     model = build_network(args.filters, args.dense_layers, args.activation)
     model.summary()
     batches = -(-len(dataset.train_images) // args.batch_size)
     compile_network(model, args.epochs * batches)
-    seconds, start = [], time.monotonic()
-    clock = keras.callbacks.LambdaCallback(
-        on_epoch_end=lambda epoch, logs: seconds.append(time.monotonic() - start)
-    )
+    history, start = [], time.monotonic()
+
+    def add_row(epoch, logs):
+        training = logs["loss"], logs["accuracy"]
+        validation = logs["val_loss"], logs["val_accuracy"]
+        history.append(results.history_row(epoch + 1, training, validation, start))
+
     one_hot = keras.utils.to_categorical
     with contextlib.redirect_stdout(sys.stderr):  # Keras's progress bar is no result
-        fitted = model.fit(
+        model.fit(
             dataset.train_images[..., None],
             one_hot(dataset.train_labels, CLASSES),
             args.batch_size,
             args.epochs,
             verbose=1 if sys.stderr.isatty() else 2,
-            callbacks=[clock],
+            callbacks=[keras.callbacks.LambdaCallback(on_epoch_end=add_row)],
             validation_data=(
                 dataset.validation_images[..., None],
                 one_hot(dataset.validation_labels, CLASSES),
             ),
         )
-    return model, history_rows(fitted.history, seconds)
-
-
-def history_rows(history, seconds):
-    """Return Keras's history, {metric: values}, as a list of a dict an epoch."""
-    return [
-        {
-            "epoch": epoch + 1,
-            "loss": history["loss"][epoch],
-            "accuracy": history["accuracy"][epoch],
-            "validation_loss": history["val_loss"][epoch],
-            "validation_accuracy": history["val_accuracy"][epoch],
-            "seconds": round(seconds[epoch], 1),
-        }
-        for epoch in range(len(seconds))
-    ]
+    return model, history
 
 
 class Classifier:
@@ -137,14 +138,17 @@ class Classifier:
 
     A network without a Rescaling or Normalization layer of its own is taken to expect
     ink from 0 to 1, and one whose outputs are not all within 0 to 1 to give logits.
-    Raises UserError if it does not map 784 numbers to 10.
+    Raises ValueError if it does not map 784 numbers to 10.
     """
 
-    def __init__(self, model, temperature=1.0):
-        self.model, self.temperature = model, temperature
-        shape, outputs = model.input_shape[1:], model.output_shape[1:]
-        if np.prod(shape) != 28 * 28 or outputs != (CLASSES,):
-            raise UserError(f"the network maps {shape} to {outputs}, not 28x28 to 10")
+    def __init__(self, model):
+        self.model, self.temperature = model, 1.0
+        inputs, outputs = model.input_shape, model.output_shape
+        sizes = [side for side in inputs[1:] if isinstance(side, int)]
+        if len(sizes) != len(inputs) - 1 or np.prod(sizes) != 28 * 28:
+            raise ValueError(f"the network takes {inputs}, not 28x28 pixels")
+        if outputs != (None, CLASSES):
+            raise ValueError(f"the network gives {outputs}, not {CLASSES} classes")
         own_scaling = (keras.layers.Rescaling, keras.layers.Normalization)
         scales = any(isinstance(layer, own_scaling) for layer in model.layers)
         self.scale = 1 if scales else 1 / 255
@@ -160,13 +164,19 @@ class Classifier:
         """Return (N, 10) probabilities of a tensor (N, 28, 28, 1), 0 to 255."""
         outputs = self._outputs(pixels)
         if not self.gives_logits:
-            outputs = tf.math.log(outputs + 1e-30)
+            outputs = tf.math.log(outputs + TINY)
         return tf.nn.softmax(outputs / self.temperature)
 
     def probabilities(self, images):
         """Return (N, 10) probabilities, NumPy, of images (N, 28, 28) uint8."""
         infer = tf.function(self, input_signature=[self.signature()])
         return network.in_batches(lambda pixels: infer(pixels).numpy(), images)
+
+    def calibrate(self, images, labels):
+        """Set the temperature that suits held-back images and their labels best."""
+        self.temperature = 1.0
+        logits = np.log(self.probabilities(images) + TINY)
+        self.temperature = fit_temperature(logits, labels)
 
     def to_onnx(self):
         """Return the bytes of the ONNX graph that does what a call does."""
@@ -182,34 +192,39 @@ class Classifier:
         return tf.TensorSpec((None, 28, 28, 1), tf.float32, name="pixels")
 
 
-def validated_temperature(model, dataset):
-    """Return the temperature that suits the validation images best."""
-    probabilities = Classifier(model).probabilities(dataset.validation_images)
-    return fit_temperature(np.log(probabilities + 1e-30), dataset.validation_labels)
-
-
 def load(path, args):
-    """Return (keras.Model, temperature) from any HDF5 file that Keras wrote.
+    """Return the network in any HDF5 file that Keras wrote, as a Classifier.
 
     What the file holds is told by its content, not its name. Weights alone are put into
-    the network that the flags describe. Raises UserError where that fails.
+    the network that the flags describe. A file that tf_cnn.py saved is a
+    network.Network. Raises UserError where loading fails.
     """
     with network.open_hdf5(path) as file:
         kind = network.keras_kind(file)
-        temperature = network.read_attributes(file).get("temperature", 1.0)
-    # Keras tells by the ending how to read a file: it gets a copy with the right one.
+    if kind is None and not args.save_model:
+        return network.Network(network.read(path)[0], path)
+    if kind is None:
+        raise UserError(f"{path}: not Keras's: there is nothing to add to it")
+    try:
+        return Classifier(load_keras(path, kind, args))
+    except LOADING_ERRORS as error:
+        reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
+        raise UserError(f"{path}: Keras cannot load it: {reason}") from error
+
+
+def load_keras(path, kind, args):
+    """Return the keras.Model in a file of the `kind` that network.keras_kind tells."""
+    # Keras tells by the ending how to read a file: a copy gets the right one.
+    ending = ".weights.h5" if kind == "3 weights" else ".h5"
     with tempfile.TemporaryDirectory() as folder:
-        ending = ".weights.h5" if kind == "3 weights" else ".h5"
         copy = shutil.copy(path, Path(folder, f"network{ending}"))
-        try:
-            if kind == "model":
-                return keras.models.load_model(copy, compile=False), temperature
+        if kind == "model":
+            model = keras.models.load_model(copy, compile=False)
+        else:
             model = build_network(args.filters, args.dense_layers, args.activation)
             model.load_weights(copy)
-        except (ValueError, TypeError, KeyError, OSError) as error:
-            reason = str(error).strip().splitlines()[0]
-            raise UserError(f"{path}: Keras cannot load it: {reason}") from error
-    return model, temperature
+    model.summary()
+    return model
 
 
 def keras_hdf5(model):
@@ -221,13 +236,24 @@ def keras_hdf5(model):
         return path.read_bytes()
 
 
+def save(path, classifier, dataset, summary):
+    """Calibrate, write a model file and print how to use it; `summary` is scored."""
+    classifier.calibrate(dataset.validation_images, dataset.validation_labels)
+    summary["temperature"] = classifier.temperature
+    network.save(
+        path,
+        classifier.to_onnx(),
+        results.attributes(summary),
+        keras_hdf5=keras_hdf5(classifier.model),
+    )
+    print(flags.usage_of(path))
+
+
 def parse_args(argv=None):
     """Return the parsed command line."""
     parser = cli.parser(__doc__)
     flags.add_data_flags(parser, output_dir="output/CNN_MNIST")
-    flags.add_network_flags(
-        parser, filters=[32, 64, 128], dense_layers=[], epochs=5, batch_size=128
-    )
+    flags.add_network_flags(parser, epochs=5)
     flags.add_model_flags(parser, save_model=0)
     args = parser.parse_args(argv)
     flags.check_model_flags(parser, args)
@@ -239,33 +265,25 @@ def main(argv=None):
     """Train a network or load one, test it and save it; return the exit status."""
     start = time.monotonic()
     args = parse_args(argv)
-    dataset = mnist.load(args.dataset, args.data_dir)
+    folder = flags.check_destinations(args)
     summary = results.new_summary(SCRIPT, argv, args)
-    if args.save_model:
-        files.check_writable(args.save_weights)
     if args.load_model:
-        model, temperature = load(args.save_weights, args)
-        model.summary()
+        classifier = load(args.save_weights, args)
+        dataset = mnist.load(args.dataset, args.data_dir)
     else:
+        dataset = mnist.load(args.dataset, args.data_dir)
         model, history = train(args, dataset)
-        temperature = validated_temperature(model, dataset)
+        classifier = Classifier(model)
         summary["validation"] = history[-1]
-        results.report_training(args.output_dir, history)
-    classifier = Classifier(model, temperature)
-    summary["temperature"] = temperature
+        results.write_history(folder, history)
 
     def predict(images):
         return classifier.probabilities(images).argmax(axis=1)
 
-    results.report_test(args.output_dir, dataset, predict, summary, start)
+    predictions = results.score(dataset, predict, summary, start)
     if args.save_model:
-        network.save(
-            args.save_weights,
-            classifier.to_onnx(),
-            results.attributes(summary),
-            keras_hdf5=keras_hdf5(model),
-        )
-        print(flags.usage_of(args.save_weights))
+        save(args.save_weights, classifier, dataset, summary)
+    results.write(folder, dataset, summary, predictions)
     return 0
 
 

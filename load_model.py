@@ -18,7 +18,7 @@ from pathlib import Path
 
 import cv2
 
-from digits import UserError, annotate, cli, files, network, reading
+from digits import UsageError, UserError, annotate, cli, files, network, reading
 from digits.decode import SUFFIXES
 from digits.progress import Progress
 
@@ -39,15 +39,22 @@ def list_pictures(names):
         if not os.path.isdir(name):
             pictures.append(name)
             continue
-        found = sorted(
-            os.path.join(name, file)
-            for file in os.listdir(name)
-            if os.path.splitext(file)[1].lower() in SUFFIXES
-        )
-        pictures += found
+        try:
+            files_in_it = sorted(os.listdir(name))
+        except OSError as error:
+            reason = f"cannot be read: {error.strerror}"
+            failed.append(reading.Reading(name, [], error=reason))
+            continue
+        found = [file for file in files_in_it if ending_of(file) in SUFFIXES]
+        pictures += [os.path.join(name, file) for file in found]
         if not found:
             failed.append(reading.Reading(name, [], error="a folder without pictures"))
     return pictures, failed
+
+
+def ending_of(path):
+    """Return a path's ending in lower case: .png."""
+    return os.path.splitext(path)[1].lower()
 
 
 def as_line(result):
@@ -55,7 +62,7 @@ def as_line(result):
     if not result.digits:
         return f"{result.file}: no digit"
     surest = min(digit.confidence for digit in result.digits)
-    return f"{result.file}: {' '.join(result.rows)} ({100 * surest:.1f} %)"
+    return f"{result.file}: {' '.join(result.rows)} ({reading.percent(surest)} %)"
 
 
 def as_json(result, top):
@@ -87,97 +94,106 @@ def image_paths(target, pictures):
     """Return where the annotated picture of each of `pictures` goes.
 
     `target` is a file for one picture, or a folder, in which each gets its own name
-    with the ending .png. Raises UserError when a picture itself would be replaced.
+    with the ending .png. Raises UsageError when a picture itself would be replaced.
     """
-    if os.path.splitext(target)[1] and not os.path.isdir(target):
+    if ending_of(target) and not os.path.isdir(target):
         if len(pictures) > 1:
-            raise UserError(f"{target}: name a folder, there are many pictures")
+            raise UsageError(f"{target}: --save_image: many pictures need a folder")
         paths = [Path(target)]
     else:
-        paths = []
-        for stem in (Path(picture).stem for picture in pictures):
-            names = itertools.chain([stem], (f"{stem}-{k}" for k in itertools.count(2)))
-            candidates = (Path(target, f"{name}.png") for name in names)
-            paths.append(next(path for path in candidates if path not in paths))
-    if clash := {path.resolve() for path in paths} & {
-        Path(p).resolve() for p in pictures
-    }:
-        raise UserError(f"{clash.pop()}: --save_image would replace it; name another")
+        paths = [Path(target, f"{name}.png") for name in unique_names(pictures)]
+    read = {os.path.realpath(picture) for picture in pictures}
+    for path in paths:
+        if os.path.realpath(path) in read:
+            raise UsageError(f"{path}: --save_image would replace it; name another")
     return paths
 
 
+def unique_names(paths):
+    """Yield each path's name without its ending, numbered where it was there before."""
+    used = set()
+    for stem in (Path(path).stem for path in paths):
+        name, count = stem, 1
+        while name.lower() in used:  # a disk may not tell a from A
+            count += 1
+            name = f"{stem}-{count}"
+        used.add(name.lower())
+        yield name
+
+
 def answer(result, args, target=None):
-    """Print a Reading, and draw it to the path `target` if there is one."""
-    if result.error:
-        print(f"{result.file}: {result.error}", file=sys.stderr)
+    """Print a Reading, and draw it to `target` if that is a path; return if all went."""
+    error = result.error
     if args.json:
         print(as_json(result, args.top))
-    elif not result.error:
+    elif not error:
         print(as_line(result))
-    if target and not result.error:
-        save_image(result, target)
-        if args.show:
-            show(target)
+    if target and not error:
+        try:
+            save_image(result, target)
+            if args.show:
+                show(target)
+        except UserError as failure:
+            error = failure
+    if error:
+        print(f"{result.file}: {error}", file=sys.stderr)
+    return not error
 
 
 def save_image(result, path):
-    """Write the annotated picture of a Reading in the format of the path's ending."""
-    _, content = cv2.imencode(path.suffix, annotate.annotate(result))
+    """Write the annotated picture of a Reading in the format of the path's ending.
+
+    Raises UserError when it cannot be written.
+    """
+    try:
+        _, content = cv2.imencode(path.suffix, annotate.annotate(result))
+    except cv2.error as error:
+        raise UserError(f"{path}: too large for this format; name a .png") from error
     files.write_bytes(path, content.tobytes())
 
 
 def show(path):
-    """Open a picture in the desktop's own viewer."""
+    """Open a picture in the desktop's own viewer; raise UserError if there is none."""
     opener = {"darwin": "open", "win32": "explorer"}.get(sys.platform, "xdg-open")
+    nowhere = subprocess.DEVNULL
     try:
-        subprocess.Popen([opener, path], stderr=subprocess.DEVNULL)
-    except FileNotFoundError as error:
+        subprocess.Popen([opener, path], stdout=nowhere, stderr=nowhere)
+    except OSError as error:
         raise UserError(f"--show: there is no {opener} here; open {path}") from error
 
 
 def parse_args(argv=None):
     """Return the parsed command line."""
     parser = cli.parser(__doc__)
-    parser.add_argument(
-        "images", nargs="+", metavar="IMAGE", help="a picture, or a folder of pictures"
-    )
-    parser.add_argument(
-        "-w", "--weights", metavar="FILE", default=WEIGHTS, help="the model file"
-    )
-    parser.add_argument(
-        "--json", action="store_true", help="print a JSON object a picture"
-    )
-    parser.add_argument(
+    add = parser.add_argument
+    add("images", nargs="+", metavar="IMAGE", help="a picture, or a folder of pictures")
+    add("-w", "--weights", metavar="FILE", default=WEIGHTS, help="the model file")
+    add("--json", action="store_true", help="print a JSON object a picture")
+    add(
         "--top",
         type=cli.number(int, 1, 10),
         metavar="K",
         default=3,
         help="guesses of each digit in --json",
     )
-    parser.add_argument(
+    add(
         "--threshold",
         type=cli.number(float, 0, 1),
         metavar="P",
         default=THRESHOLD,
         help="probability below which a digit is left out",
     )
-    parser.add_argument(
-        "--single", action="store_true", help="each picture holds exactly one digit"
+    add("--single", action="store_true", help="each picture holds exactly one digit")
+    add(
+        "--save_image", metavar="PATH", help="draw what was read: to a file or a folder"
     )
-    parser.add_argument(
-        "--save_image",
-        metavar="PATH",
-        help="draw what was read: a file, or a folder where there are many pictures",
-    )
-    parser.add_argument(
-        "--show", action="store_true", help="open that picture in the desktop's viewer"
-    )
+    add("--show", action="store_true", help="open that in the desktop's viewer")
     args = parser.parse_args(argv)
-    ending = os.path.splitext(args.save_image or "")[1].lower()
+    ending = ending_of(args.save_image or "")
     if ending and ending not in WRITABLE and not os.path.isdir(args.save_image):
         parser.error(f"--save_image: a picture ends in {', '.join(WRITABLE)}")
     if args.show and not args.save_image:
-        args.save_image = os.path.join(tempfile.gettempdir(), "reading.png")
+        args.save_image = tempfile.mkdtemp(prefix="reading-")
     return args
 
 
@@ -189,16 +205,15 @@ def main(argv=None):
     targets = image_paths(args.save_image, pictures) if args.save_image else []
     onnx, _ = network.read(args.weights)
     classifier = network.Network(onnx, args.weights)
-    for result in failed:
-        answer(result, args)
-    bar = Progress("Reading", len(pictures)) if len(pictures) >= BAR_FROM else None
+    went = [answer(result, args) for result in failed]
     results = reading.read_pictures(pictures, classifier, args.threshold, args.single)
-    for result, target in itertools.zip_longest(results, targets):
-        answer(result, args, target)
-        failed += [result] if result.error else []
-        if bar:
+    total = len(pictures) if len(pictures) >= BAR_FROM else 0
+    with Progress("Reading", total) as bar:
+        for result, target in itertools.zip_longest(results, targets):
+            bar.clear()
+            went.append(answer(result, args, target))
             bar.update()
-    return 1 if failed else 0
+    return 0 if all(went) else 1
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ import time
 
 import numpy as np
 
-from digits import cli, files, flags, mnist, network, results
+from digits import UserError, cli, flags, mnist, network, results
 from digits.calibration import fit_temperature, negative_log_likelihood
 from digits.lazy import LazyModule
 from digits.progress import Progress
@@ -28,6 +28,7 @@ LABEL_SMOOTHING = 0.05
 PEAK_LEARNING_RATE = 0.004
 WARM_UP = 0.2  # share of the steps
 WEIGHT_DECAY = 0.01
+BETA1, BETA2 = 0.9, 0.999  # of Adam's moving averages
 AVERAGE_DECAY = 0.995  # of the weights that are averaged, a step
 NORMALISATION_DECAY = 0.95  # of the moving mean and variance, a step
 EPSILON = 1e-3  # in batch normalisation
@@ -39,66 +40,59 @@ SHEAR = 0.2
 SHIFT = 2.5  # pixels
 
 
+def pixels_spec():
+    """Return the TensorSpec of a network's input."""
+    return tf.TensorSpec((None, 28, 28, 1), tf.float32, name="pixels")
+
+
 class ConvolutionalNetwork:
     """Maps pixels (N, 28, 28, 1) float32, 0 to 255, to logits (N, 10).
 
     `variables` holds all its tf.Variables by name, `trainable` those that are learned;
-    `infer` is its call without training, compiled.
+    `infer` is its call outside training, compiled.
     """
 
     def __init__(self, filters, dense_layers, activation, seed):
         self.activation = getattr(tf.nn, activation)
-        self.variables = {}
-        self._random = np.random.default_rng(seed)
-        self._convolutions, self._dense = [], []
-        channels = 1
+        self.variables, self.strides, channels = {}, {}, 1
+        random = np.random.default_rng(seed)
         for block, width in enumerate(filters, 1):
             for layer, stride in ((1, 2), (2, 1)):
-                size = 5 if block == layer == 1 else 3
                 name = f"block{block}/convolution{layer}"
-                self._add_convolution(name, (size, size, channels, width))
-                self._convolutions.append((name, stride))
+                size = 5 if name == "block1/convolution1" else 3
+                self._add_kernel(name, (size, size, channels, width), random)
+                self._add(f"{name}/scale", tf.ones(width))
+                self._add(f"{name}/offset", tf.zeros(width))
+                self._add(f"{name}/moving_mean", tf.zeros(width), trainable=False)
+                self._add(f"{name}/moving_variance", tf.ones(width), trainable=False)
+                self.strides[name] = stride
                 channels = width
-        inputs = 4 * 4 * channels
-        for layer, units in enumerate([*dense_layers, CLASSES], 1):
-            self._add_dense(f"dense{layer}", (inputs, units))
-            self._dense.append(f"dense{layer}")
-            inputs = units
+        units = [4 * 4 * channels, *dense_layers, CLASSES]
+        self.dense = [f"dense{layer}" for layer in range(1, len(units))]
+        for name, *shape in zip(self.dense, units, units[1:], strict=False):
+            self._add_kernel(name, shape, random)
+            self._add(f"{name}/bias", tf.zeros(shape[1]))
         self.trainable = [v for v in self.variables.values() if v.trainable]
-        pixels = tf.TensorSpec((None, 28, 28, 1), tf.float32)
-        self.infer = tf.function(self.__call__, input_signature=[pixels])
+        self.infer = tf.function(self.__call__, input_signature=[pixels_spec()])
 
-    def _add_kernel(self, name, shape):
+    def _add(self, name, value, trainable=True):
+        self.variables[name] = tf.Variable(value, trainable=trainable)
+
+    def _add_kernel(self, name, shape, random):
         """Add a kernel drawn as by He et al., Delving Deep into Rectifiers, 2015."""
-        deviation = np.sqrt(2 / np.prod(shape[:-1]))
-        value = self._random.normal(0, deviation, shape).astype(np.float32)
-        self.variables[f"{name}/kernel"] = tf.Variable(value)
-
-    def _add_convolution(self, name, shape):
-        self._add_kernel(name, shape)
-        for part, initial, trainable in (
-            ("scale", tf.ones, True),
-            ("offset", tf.zeros, True),
-            ("moving_mean", tf.zeros, False),
-            ("moving_variance", tf.ones, False),
-        ):
-            variable = tf.Variable(initial(shape[-1]), trainable=trainable)
-            self.variables[f"{name}/{part}"] = variable
-
-    def _add_dense(self, name, shape):
-        self._add_kernel(name, shape)
-        self.variables[f"{name}/bias"] = tf.Variable(tf.zeros(shape[-1]))
+        value = random.normal(0, np.sqrt(2 / np.prod(shape[:-1])), shape)
+        self._add(f"{name}/kernel", value.astype(np.float32))
 
     def __call__(self, pixels, dropout_seed=None):
         """Return logits; a `dropout_seed`, (2,) int, makes it a pass of training."""
         training = dropout_seed is not None
         x = pixels / 255  # (N, 28, 28, 1)
-        for name, stride in self._convolutions:
+        for name, stride in self.strides.items():
             x = tf.nn.conv2d(x, self.variables[f"{name}/kernel"], stride, "SAME")
             x = self.activation(self._normalised(x, name, training))
         # By default (N, 14, 14, 32), (N, 7, 7, 64) and (N, 4, 4, 128) after each block.
         x = tf.reshape(x, (-1, np.prod(x.shape[1:])))
-        for index, name in enumerate(self._dense):
+        for index, name in enumerate(self.dense):
             if index:
                 x = self.activation(x)
             if training:
@@ -129,23 +123,22 @@ def moving_average(average, value, decay):
 class AdamW:
     """Adam with decoupled weight decay on kernels (Loshchilov & Hutter, 2019)."""
 
-    def __init__(self, variables, beta1=0.9, beta2=0.999, epsilon=1e-7):
-        self.variables, self.betas, self.epsilon = variables, (beta1, beta2), epsilon
+    def __init__(self, variables):
+        self.variables = variables
         self.means = [tf.Variable(tf.zeros_like(v)) for v in variables]
         self.squares = [tf.Variable(tf.zeros_like(v)) for v in variables]
 
     def apply(self, gradients, step, learning_rate):
         """Change the variables; `step` counts from 1."""
-        beta1, beta2 = self.betas
-        rate = learning_rate * tf.sqrt(1 - beta2**step) / (1 - beta1**step)
+        rate = learning_rate * tf.sqrt(1 - BETA2**step) / (1 - BETA1**step)
         for variable, gradient, mean, square in zip(
             self.variables, gradients, self.means, self.squares, strict=True
         ):
-            mean.assign(moving_average(mean, gradient, beta1))
-            square.assign(moving_average(square, gradient**2, beta2))
+            mean.assign(moving_average(mean, gradient, BETA1))
+            square.assign(moving_average(square, gradient**2, BETA2))
             decay = WEIGHT_DECAY if variable.shape.rank > 1 else 0.0
             variable.assign_sub(
-                rate * mean / (tf.sqrt(square) + self.epsilon)
+                rate * mean / (tf.sqrt(square) + 1e-7)
                 + learning_rate * decay * variable
             )
 
@@ -165,12 +158,8 @@ def augment(images, seed):
     ranges = tf.constant([ROTATION, SCALE, SCALE, SHEAR, SHIFT, SHIFT], tf.float32)
     uniform = tf.random.stateless_uniform((6, tf.shape(images)[0]), seed, -1, 1)
     turn, width, height, shear, right, down = tf.unstack(uniform * ranges[:, None])
-    cosine, sine, width, height = (
-        tf.cos(turn),
-        tf.sin(turn),
-        tf.exp(width),
-        tf.exp(height),
-    )
+    cosine, sine = tf.cos(turn), tf.sin(turn)
+    width, height = tf.exp(width), tf.exp(height)
     a, b = cosine * width, (cosine * shear - sine) * height
     c, d = sine * width, (sine * shear + cosine) * height
     middle = 13.5
@@ -204,17 +193,16 @@ class Trainer:
     def train_epoch(self, epoch, label):
         """Make a pass over the training images; return its mean loss and accuracy."""
         order = np.random.default_rng([self.seed, epoch]).permutation(len(self.labels))
-        bar = Progress(label, self.batches)
         loss = right = seen = 0
-        for batch in range(self.batches):
-            chosen = order[batch * self.batch_size :][: self.batch_size]
-            step = tf.constant(epoch * self.batches + batch)
-            batch_loss, batch_right = self.step(tf.constant(chosen), step)
-            loss += float(batch_loss) * len(chosen)
-            right += int(batch_right)
-            seen += len(chosen)
-            bar.update(note=f"loss {loss / seen:.4f} accuracy {right / seen:.2%}")
-        bar.close()
+        with Progress(label, self.batches) as bar:
+            for batch in range(self.batches):
+                chosen = order[batch * self.batch_size :][: self.batch_size]
+                step = tf.constant(epoch * self.batches + batch)
+                batch_loss, batch_right = self.step(tf.constant(chosen), step)
+                loss += float(batch_loss) * len(chosen)
+                right += int(batch_right)
+                seen += len(chosen)
+                bar.update(note=f"loss {loss / seen:.4f} accuracy {right / seen:.2%}")
         return loss / seen, right / seen
 
     def _step(self, chosen, step):
@@ -241,28 +229,23 @@ class Trainer:
 
 
 def train(args, dataset):
-    """Return a trained ConvolutionalNetwork and its history, a dict an epoch."""
-    trainer = Trainer(args, dataset)
+    """Return a trained ConvolutionalNetwork, its history and its temperature.
+
+    history: a list of results.history_rows.
+    """
+    trainer, labels = Trainer(args, dataset), dataset.validation_labels
     history, start = [], time.monotonic()
     for epoch in range(args.epochs):
         label = f"Epoch {epoch + 1}/{args.epochs}"
-        loss, accuracy = trainer.train_epoch(epoch, label)
+        training = trainer.train_epoch(epoch, label)
         logits = predict_logits(trainer.averaged, dataset.validation_images)
-        labels = dataset.validation_labels
         errors = int((logits.argmax(axis=1) != labels).sum())
-        history.append(
-            {
-                "epoch": epoch + 1,
-                "loss": loss,
-                "accuracy": accuracy,
-                "validation_loss": float(negative_log_likelihood(logits, labels)),
-                "validation_accuracy": 1 - errors / len(labels),
-                "seconds": round(time.monotonic() - start, 1),
-            }
-        )
+        loss = float(negative_log_likelihood(logits, labels))
+        validation = loss, 1 - errors / len(labels)
+        history.append(results.history_row(epoch + 1, training, validation, start))
         text = results.accuracy_text(errors, len(labels))
         print(f"{label}: validation {text}", file=sys.stderr)
-    return trainer.averaged, history
+    return trainer.averaged, history, fit_temperature(logits, labels)
 
 
 def predict_logits(model, images):
@@ -270,13 +253,28 @@ def predict_logits(model, images):
     return network.in_batches(lambda pixels: model.infer(pixels).numpy(), images)
 
 
+def predictor(model):
+    """Return a function from images (N, 28, 28) uint8 to their digits (N,)."""
+    return lambda images: predict_logits(model, images).argmax(axis=1)
+
+
 def to_onnx(model, temperature):
     """Return the ONNX bytes of pixels (N, 28, 28, 1), 0 to 255, to probabilities."""
     logging.getLogger("tf2onnx").setLevel(logging.ERROR)
-    signature = [tf.TensorSpec((None, 28, 28, 1), tf.float32, name="pixels")]
     infer = tf.function(lambda pixels: tf.nn.softmax(model(pixels) / temperature))
-    proto, _ = tf2onnx.convert.from_function(infer, input_signature=signature)
+    proto, _ = tf2onnx.convert.from_function(infer, input_signature=[pixels_spec()])
     return proto.SerializeToString()
+
+
+def save(path, model, summary):
+    """Write a model file and print how to use it; `summary` has been scored."""
+    network.save(
+        path,
+        to_onnx(model, summary["temperature"]),
+        results.attributes(summary),
+        variables={name: v.numpy() for name, v in model.variables.items()},
+    )
+    print(flags.usage_of(path))
 
 
 def load(path):
@@ -286,30 +284,41 @@ def load(path):
     its ONNX graph. Raises UserError when the file holds no such network.
     """
     onnx, attributes = network.read(path)
-    if attributes["script"] != SCRIPT:
+    if attributes.get("script") != SCRIPT:
         graph = network.Network(onnx, path)
         return lambda images: graph.probabilities(images).argmax(axis=1)
-    shape = attributes["arguments"]
-    model = ConvolutionalNetwork(
-        shape["filters"], shape["dense_layers"], shape["activation"], seed=0
-    )
-    for name, value in network.read_variables(path, model.variables).items():
-        model.variables[name].assign(value)
-    return lambda images: predict_logits(model, images).argmax(axis=1)
+    return predictor(restore(path, attributes))
+
+
+def restore(path, attributes):
+    """Return the ConvolutionalNetwork whose variables this script saved at `path`."""
+    stored = network.read_variables(path)
+    try:
+        shape = attributes["arguments"]
+        if shape["activation"] not in flags.ACTIVATIONS:
+            raise ValueError(shape["activation"])
+        model = ConvolutionalNetwork(
+            shape["filters"], shape["dense_layers"], shape["activation"], seed=0
+        )
+        for name, variable in model.variables.items():
+            variable.assign(stored[name])
+    except (KeyError, TypeError, ValueError) as error:
+        raise UserError(f"{path}: damaged; train or copy it again") from error
+    return model
 
 
 def parse_args(argv=None):
     """Return the parsed command line."""
     parser = cli.parser(__doc__)
     flags.add_data_flags(parser, output_dir="output/tf_cnn")
-    flags.add_network_flags(
-        parser, filters=[32, 64, 128], dense_layers=[], epochs=10, batch_size=128
-    )
-    flags.add_model_flags(parser, save_model=None)
+    flags.add_network_flags(parser, epochs=10)
+    flags.add_model_flags(parser)
     args = parser.parse_args(argv)
     if args.save_model is None:
         args.save_model = 1 - args.load_model
-    if not args.load_model and args.save_model and args.save_weights is None:
+    if args.save_model and args.load_model:
+        parser.error("--load_model leaves nothing to save: drop --save_model")
+    if args.save_model and args.save_weights is None:
         args.save_weights = "tf_cnn.hdf5"
     flags.check_model_flags(parser, args)
     return args
@@ -320,32 +329,21 @@ def main(argv=None):
     """Train a network or load one, test it and save it; return the exit status."""
     start = time.monotonic()
     args = parse_args(argv)
-    dataset = mnist.load(args.dataset, args.data_dir)
+    folder = flags.check_destinations(args)
     summary = results.new_summary(SCRIPT, argv, args)
     if args.load_model:
         predict = load(args.save_weights)
-        results.report_test(args.output_dir, dataset, predict, summary, start)
-        return 0
-    if args.save_model:
-        files.check_writable(args.save_weights)
-    model, history = train(args, dataset)
-    logits = predict_logits(model, dataset.validation_images)
-    temperature = fit_temperature(logits, dataset.validation_labels)
-    summary |= {"temperature": temperature, "validation": history[-1]}
-    results.report_training(args.output_dir, history)
-
-    def predict(images):
-        return predict_logits(model, images).argmax(axis=1)
-
-    results.report_test(args.output_dir, dataset, predict, summary, start)
-    if args.save_model:
-        network.save(
-            args.save_weights,
-            to_onnx(model, temperature),
-            results.attributes(summary),
-            variables={name: v.numpy() for name, v in model.variables.items()},
-        )
-        print(flags.usage_of(args.save_weights))
+        dataset = mnist.load(args.dataset, args.data_dir)
+        predictions = results.score(dataset, predict, summary, start)
+    else:
+        dataset = mnist.load(args.dataset, args.data_dir)
+        model, history, temperature = train(args, dataset)
+        summary |= {"temperature": temperature, "validation": history[-1]}
+        predictions = results.score(dataset, predictor(model), summary, start)
+        if args.save_model:
+            save(args.save_weights, model, summary)
+        results.write_history(folder, history)
+    results.write(folder, dataset, summary, predictions)
     return 0
 
 

@@ -5,7 +5,7 @@ import time
 
 import numpy as np
 
-from digits import cli, flags, mnist, results
+from digits import cli, files, flags, mnist, results
 
 
 def parse_args(docstring, name, argv=None):
@@ -43,9 +43,10 @@ def flat_pixels(images):
     return np.float32(images.reshape(len(images), -1)) / 255
 
 
-def run(name, classifier, args, argv=None):
+def run(name, classifier, args, argv):
     """Fit and test a scikit-learn classifier, print and write; return the summary."""
     start = time.monotonic()
+    files.make_folder(args.output_dir)
     dataset = mnist.load(args.dataset, args.data_dir)
     pixels, labels = training_set(dataset, args.train_size, args.seed)
     print(f"{name}: fitting {len(labels)} images …", file=sys.stderr, flush=True)
@@ -63,7 +64,8 @@ def run(name, classifier, args, argv=None):
         summary["predict_seconds"] = round(time.monotonic() - before, 2)
         return predictions
 
-    results.report_test(args.output_dir, dataset, predict, summary, start)
+    predictions = results.score(dataset, predict, summary, start)
+    results.write(args.output_dir, dataset, summary, predictions)
     print(results.confusion_text(np.array(summary["confusion_matrix"])))
     print(f"fit {summary['fit_seconds']} s, prediction {summary['predict_seconds']} s")
     return summary

@@ -18,7 +18,7 @@ from digits.lazy import LazyModule
 neighbors = LazyModule("sklearn.neighbors")
 
 
-def run(args, argv=None):
+def run(args, argv):
     """Fit, test and report as the parsed command line says; return the summary."""
     classifier = neighbors.KNeighborsClassifier(
         n_neighbors=4, weights="distance", algorithm="brute", n_jobs=-1

@@ -18,7 +18,7 @@ from digits.lazy import LazyModule
 ensemble = LazyModule("sklearn.ensemble")
 
 
-def run(args, argv=None):
+def run(args, argv):
     """Fit, test and report as the parsed command line says; return the summary."""
     classifier = ensemble.RandomForestClassifier(
         n_estimators=500, n_jobs=-1, random_state=args.seed

@@ -18,7 +18,7 @@ from digits.lazy import LazyModule
 svm = LazyModule("sklearn.svm")
 
 
-def run(args, argv=None):
+def run(args, argv):
     """Fit, test and report as the parsed command line says; return the summary."""
     classifier = svm.SVC(C=10, gamma="scale", cache_size=2000)
     return experiment.run("svm", classifier, args, argv)

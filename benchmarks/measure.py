@@ -16,7 +16,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from digits import cli, files, recorded
+from digits import UserError, cli, files, recorded
 
 
 def run(name, seed):
@@ -25,7 +25,8 @@ def run(name, seed):
         flags = ["--seed", str(seed)]
         script = ROOT / recorded.SCRIPTS[name]
         command = [sys.executable, str(script), *flags, "--output_dir", folder]
-        subprocess.run(command, cwd=folder, check=True)
+        if subprocess.run(command, cwd=folder, check=False).returncode:
+            raise UserError(f"{recorded.SCRIPTS[name]} failed; nothing was recorded")
         summary = json.loads(Path(folder, "results.json").read_text())
     summary["command"] = f"python3 {recorded.SCRIPTS[name]} {' '.join(flags)}"
     # Where the results went to is no part of the result.

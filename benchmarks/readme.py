@@ -64,23 +64,19 @@ def samples_block():
     paths = sorted((ROOT / "assets" / "images").iterdir())
     classifier = network.Network(network.read(load_model.WEIGHTS)[0])
     rows = []
-    for result in reading.read_pictures(paths, classifier, threshold=0.5):
+    for result in reading.read_pictures(paths, classifier, load_model.THRESHOLD):
         path = Path(result.file).relative_to(ROOT)
-        rows.append(
-            [f'<img src="{path}" height="64">', f"`{path.name}`", _cell(result)]
-        )
+        picture = f'<img src="{path}" height="64">'
+        rows.append([picture, f"`{path.name}`", " ".join(result.rows)])
     return recorded.markdown_table(["picture", "file", "read as"], rows)
-
-
-def _cell(result):
-    return f"{' '.join(result.rows)} ({min(d.confidence for d in result.digits):.1%})"
 
 
 def summary_block():
     """Return Keras's summary of the network."""
     lines = []
+    CNN_MNIST.keras.utils.clear_session()  # layers are numbered from the start
     model = CNN_MNIST.build_network([32, 64, 128], [], "relu")
-    model.summary(print_fn=lines.append)
+    model.summary(line_length=78, print_fn=lines.append)
     return "```\n" + "\n".join(lines).strip() + "\n```"
 
 

@@ -3,7 +3,9 @@
 import cv2
 import numpy as np
 
-SHORT_SIDE = 480  # pixels: a smaller picture is enlarged so that its labels can be read
+from digits.reading import percent
+
+SMALL_SIDE = 480  # pixels: a picture of shorter sides is enlarged for its labels
 GREEN, GRAY, BLACK = (40, 140, 0), (110, 110, 110), (0, 0, 0)  # BGR
 FONT = cv2.FONT_HERSHEY_SIMPLEX
 SMALLEST_TEXT, LARGEST_TEXT = 0.45, 1.2  # times the font's own size, of about 22 pixels
@@ -15,7 +17,7 @@ CARD_WIDTH, CARD_HEIGHT = 190, 100  # pixels: that tile with its three best gues
 def annotate(reading):
     """Return a Reading's picture, its digits marked and shown, (H, W, 3) uint8 BGR."""
     height, width = reading.picture.shape[:2]
-    zoom = max(1, -(-SHORT_SIDE // max(height, width)))
+    zoom = max(1, -(-SMALL_SIDE // max(height, width)))
     canvas = cv2.resize(
         reading.picture, (width * zoom, height * zoom), interpolation=cv2.INTER_NEAREST
     )
@@ -32,8 +34,7 @@ def _mark(canvas, digit, zoom):
     y += HEADROOM
     thickness = max(1, round(max(canvas.shape) / 600))
     cv2.rectangle(canvas, (x, y), (x + width, y + height), GREEN, thickness)
-    # Rounded down: 100 % is not claimed.
-    text = f"{digit.digit} {int(100 * digit.confidence)}%"
+    text = f"{digit.digit} {percent(digit.confidence)}%"
     (text_width, _), _ = cv2.getTextSize(text, FONT, 1, 1)
     size = float(np.clip(1.1 * width / text_width, SMALLEST_TEXT, LARGEST_TEXT))
     bold = 1 + round(size)
@@ -52,7 +53,7 @@ def _cards(digits, width):
         tile = cv2.resize(digit.image, (TILE, TILE), interpolation=cv2.INTER_NEAREST)
         sheet[top : top + TILE, left : left + TILE] = tile[..., None]
         for line, guess in enumerate(np.argsort(-digit.probabilities)[:3]):
-            text = f"{guess} {100 * digit.probabilities[guess]:5.1f}%"
+            text = f"{guess} {percent(digit.probabilities[guess]):>5}%"
             corner = (left + TILE + 8, top + 22 + 26 * line)
             colour = GRAY if line else BLACK
             cv2.putText(sheet, text, corner, FONT, 0.5, colour, 1, cv2.LINE_AA)

@@ -24,8 +24,3 @@ def fit_temperature(logits, labels):
     """
     losses = [negative_log_likelihood(logits / t, labels) for t in TEMPERATURES]
     return float(TEMPERATURES[np.argmin(losses)])
-
-
-def softmax(logits):
-    """Return the probabilities (N, classes) of logits (N, classes)."""
-    return np.exp(log_softmax(logits))

@@ -5,7 +5,7 @@ import functools
 import os
 import sys
 
-from digits import UserError
+from digits import UsageError, UserError
 
 
 def number(kind, low, high):
@@ -27,26 +27,41 @@ def parser(docstring):
     class Formatter(
         argparse.ArgumentDefaultsHelpFormatter, argparse.RawDescriptionHelpFormatter
     ):
-        pass
+        def _get_help_string(self, action):
+            stated = action.default in (None, []) or "default:" in action.help
+            return action.help if stated else super()._get_help_string(action)
 
     return argparse.ArgumentParser(description=docstring, formatter_class=Formatter)
 
 
 def report_errors(main):
-    """Make a `main` end on a UserError with one line on stderr and status 1."""
+    """Make a `main` end on a user's mistake with one line on stderr and a status.
+
+    1: a UserError; 2: a UsageError; 130: Ctrl-C; 141: the reader of stdout left.
+    """
 
     @functools.wraps(main)
     def reporting_main(argv=None):
+        _print_any_file_name()
         try:
-            return main(argv)
+            status = main(argv)
+            sys.stdout.flush()
+            return status
         except UserError as error:
             print(f"error: {error}", file=sys.stderr)
-            return 1
+            return 2 if isinstance(error, UsageError) else 1
         except KeyboardInterrupt:
             print("\ninterrupted", file=sys.stderr)
             return 130
         except BrokenPipeError:  # the reader of our output left, as `head` does
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
             return 141
 
     return reporting_main
+
+
+def _print_any_file_name():
+    """Let stdout and stderr take file names that are no valid text."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")

@@ -1,5 +1,7 @@
 """From a file to upright pixels."""
 
+import os
+
 import cv2
 import numpy as np
 
@@ -8,14 +10,15 @@ from digits.quiet import native_stderr_silenced
 
 SMALLEST = 8  # pixels each way; a digit cannot be told in fewer
 LARGEST_SIDE = 1600  # pixels; a larger picture is scaled down
+LARGEST_FILE = 512 << 20  # bytes
 JPEG = b"\xff\xd8"  # the first bytes of a format that has no transparency
-SUFFIXES = [
+SUFFIXES = (
     ".avif",
     ".bmp",
     ".gif",
+    ".jp2",
     ".jpeg",
     ".jpg",
-    ".jp2",
     ".pbm",
     ".pgm",
     ".png",
@@ -23,7 +26,9 @@ SUFFIXES = [
     ".tif",
     ".tiff",
     ".webp",
-]
+)
+DAMAGED = "not a picture that OpenCV reads, or a damaged one; save it again as PNG"
+TOO_LARGE = "larger than 128 megapixels; scale it down"
 
 
 def decode(path):
@@ -39,47 +44,56 @@ def decode(path):
             picture = _decode(content)
     except cv2.error as error:
         too_large = "CV_IO_MAX_IMAGE_PIXELS" in str(error)
-        raise UserError(
-            "larger than 100 megapixels; scale it down" if too_large else DAMAGED
-        ) from error
+        raise UserError(TOO_LARGE if too_large else DAMAGED) from error
     if picture is None:
         raise UserError(DAMAGED)
+    longer = max(picture.shape[:2])
+    picture = _scaled_down(picture)
     height, width = picture.shape[:2]
     if min(height, width) < SMALLEST:
         raise UserError(
             f"{width}x{height} pixels are too few; give it {SMALLEST} or more"
         )
-    return _scaled_down(picture)
-
-
-DAMAGED = "not a picture that OpenCV reads, or a damaged one; save it again as PNG"
+    if picture.shape[2] == 4:
+        picture = _on_paper(picture)
+    return picture, longer / max(height, width)
 
 
 def _read(path):
     try:
-        content = np.fromfile(path, np.uint8)
+        if os.path.getsize(path) > LARGEST_FILE:
+            raise UserError("larger than 512 MiB; scale the picture down")
+        with open(path, "rb") as file:
+            content = np.frombuffer(file.read(), np.uint8)
     except FileNotFoundError as error:
         raise UserError("no such file") from error
-    except OSError as error:
-        raise UserError(f"cannot be read: {error.strerror}") from error
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise UserError(f"cannot be read: {reason}") from error
     if not len(content):
         raise UserError("an empty file; save the picture again")
     return content
 
 
 def _decode(content):
-    """Return the upright (H, W, 3) uint8 picture, or None.
+    """Return the picture, (H, W, 3) uint8 upright or (H, W, 4) with alpha, or None.
 
     IMREAD_COLOR turns the picture as its EXIF says but drops transparency, which
     IMREAD_UNCHANGED keeps.
     """
     if content[:2].tobytes() != JPEG:
         picture = cv2.imdecode(content, cv2.IMREAD_UNCHANGED)
-        if picture is None:
-            return None
-        if picture.ndim == 3 and picture.shape[2] == 4:
-            return _on_paper(picture)
+        if picture is None or (picture.ndim == 3 and picture.shape[2] == 4):
+            return picture
     return cv2.imdecode(content, cv2.IMREAD_COLOR)
+
+
+def _scaled_down(picture):
+    scale = LARGEST_SIDE / max(picture.shape[:2])
+    if scale >= 1:
+        return picture
+    size = [max(1, round(side * scale)) for side in picture.shape[1::-1]]
+    return cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
 
 
 def _on_paper(picture):
@@ -93,11 +107,3 @@ def _on_paper(picture):
     ink = (colour * alpha).sum() / max(3 * alpha.sum(), 1e-9)
     paper = 1.0 if ink < 0.5 else 0.0
     return np.uint8(np.rint(255 * np.clip(colour * alpha + paper * (1 - alpha), 0, 1)))
-
-
-def _scaled_down(picture):
-    scale = max(picture.shape[:2]) / LARGEST_SIDE
-    if scale <= 1:
-        return picture, 1.0
-    size = [max(1, round(side / scale)) for side in picture.shape[1::-1]]
-    return cv2.resize(picture, size, interpolation=cv2.INTER_AREA), scale

@@ -5,6 +5,9 @@ import io
 import numpy as np
 
 from digits import files
+from digits.lazy import LazyModule
+
+matplotlib_figure = LazyModule("matplotlib.figure")
 
 DPI = 110
 MOST_MISREAD = 100  # digits drawn on one picture
@@ -12,9 +15,9 @@ MOST_MISREAD = 100  # digits drawn on one picture
 
 def _figure(width, height):
     """Return an empty matplotlib Figure of the given inches; it needs no screen."""
-    from matplotlib.figure import Figure
-
-    return Figure(figsize=(width, height), dpi=DPI, layout="constrained")
+    return matplotlib_figure.Figure(
+        figsize=(width, height), dpi=DPI, layout="constrained"
+    )
 
 
 def _save(figure, path):

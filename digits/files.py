@@ -7,14 +7,24 @@ from digits import UserError
 
 
 def check_writable(path):
-    """Raise UserError now if `path` could not be written later, after long work."""
-    path = Path(path)
-    if path.is_dir():
-        raise UserError(f"{path}: is a folder; name a file to write")
-    if not path.parent.is_dir():
-        raise UserError(f"{path}: there is no folder {path.parent}; make it first")
-    if not os.access(path.parent, os.W_OK):
-        raise UserError(f"{path}: the folder {path.parent} cannot be written to")
+    """Raise UserError now if the file `path` could not be written after long work."""
+    folder = os.path.dirname(path) or "."
+    if os.path.exists(path) and not os.path.isfile(path):
+        raise UserError(f"{path}: is no file; name a file to write")
+    if not os.path.isdir(folder):
+        raise UserError(f"{path}: there is no folder {folder}; make it first")
+    if not os.access(folder, os.W_OK):
+        raise UserError(f"{path}: the folder {folder} cannot be written to")
+
+
+def make_folder(path):
+    """Make the folder `path` if need be; raise UserError if that fails."""
+    try:
+        os.makedirs(path, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"{path}: no folder to write to: {error.strerror}") from error
+    if not os.access(path, os.W_OK):
+        raise UserError(f"{path}: the folder cannot be written to")
 
 
 def write_bytes(path, content):
@@ -23,17 +33,20 @@ def write_bytes(path, content):
     Raises UserError when the disk is full or the folder cannot be written.
     """
     path = Path(path)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    make_folder(path.parent)
+    check_writable(path)
+    temporary = path.parent / f".{os.getpid()}.partial"
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with open(temporary, "xb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
+        try:
+            with open(temporary, "wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(temporary, path)
+        except BaseException:
+            temporary.unlink(missing_ok=True)
+            raise
     except OSError as error:
-        if temporary.exists():
-            temporary.unlink()
         raise UserError(f"{path}: not written: {error.strerror}") from error
 
 

@@ -3,7 +3,7 @@
 import shlex
 from pathlib import Path
 
-from digits import mnist
+from digits import files, mnist
 from digits.cli import number
 
 # Names that tf.nn, Keras, ONNX and cv2.dnn all know; the exact gelu's Erf is not among
@@ -38,15 +38,15 @@ def add_data_flags(arguments, output_dir):
     )
 
 
-def add_network_flags(arguments, *, filters, dense_layers, epochs, batch_size):
-    """Add the flags of a network's shape and training, with the given defaults."""
-    width = number(int, 1, 4096)
+def add_network_flags(arguments, *, epochs):
+    """Add the flags of a network's shape and training; `epochs` is the default."""
+    width, count = number(int, 1, 4096), number(int, 1, 10_000)
     arguments.add_argument(
         "--filters",
         type=width,
         nargs=3,
         metavar="N",
-        default=filters,
+        default=[32, 64, 128],
         help="channels of the three convolutional blocks",
     )
     arguments.add_argument(
@@ -54,25 +54,17 @@ def add_network_flags(arguments, *, filters, dense_layers, epochs, batch_size):
         type=width,
         nargs="*",
         metavar="N",
-        default=dense_layers,
-        help="units of each hidden dense layer; none after the bare flag",
+        default=[],
+        help="units of each hidden dense layer",
     )
     arguments.add_argument(
         "--activation", choices=ACTIVATIONS, default="relu", help="of hidden layers"
     )
     arguments.add_argument(
-        "--epochs",
-        type=number(int, 1, 10_000),
-        metavar="N",
-        default=epochs,
-        help="passes over the training images",
+        "--epochs", type=count, metavar="N", default=epochs, help="passes over the data"
     )
     arguments.add_argument(
-        "--batch_size",
-        type=number(int, 1, 10_000),
-        metavar="N",
-        default=batch_size,
-        help="images a training step",
+        "--batch_size", type=count, metavar="N", default=128, help="images a step"
     )
     add_seed_flag(arguments)
 
@@ -88,15 +80,19 @@ def add_seed_flag(arguments):
     )
 
 
-def add_model_flags(arguments, *, save_model):
-    """Add --save_model, --load_model and --save_weights (-s, -l and -w)."""
+def add_model_flags(arguments, save_model=None):
+    """Add --save_model, --load_model and --save_weights (-s, -l and -w).
+
+    save_model: the default, None where it depends on --load_model.
+    """
+    saves = "1: save the network to --save_weights"
+    file = "the HDF5 file to save or load"
+    if save_model is None:
+        saves += " (default: 1 unless --load_model)"
+        file += " (default: tf_cnn.hdf5 when saving)"
     switch = {"type": int, "nargs": "?", "const": 1, "choices": (0, 1)}
     arguments.add_argument(
-        "-s",
-        "--save_model",
-        default=save_model,
-        help="1: save the network to --save_weights",
-        **switch,
+        "-s", "--save_model", default=save_model, help=saves, **switch
     )
     arguments.add_argument(
         "-l",
@@ -105,9 +101,7 @@ def add_model_flags(arguments, *, save_model):
         help="1: load --save_weights and test it, training nothing",
         **switch,
     )
-    arguments.add_argument(
-        "-w", "--save_weights", metavar="FILE", help="the HDF5 file to save or load"
-    )
+    arguments.add_argument("-w", "--save_weights", metavar="FILE", help=file)
 
 
 def check_model_flags(parser, args):
@@ -117,6 +111,19 @@ def check_model_flags(parser, args):
         parser.error(f"{wanted} needs --save_weights FILE")
     if args.save_weights and not (args.load_model or args.save_model):
         parser.error("--save_weights needs --save_model 1 or --load_model 1")
+
+
+def check_destinations(args):
+    """Return the folder for results, made, after checking that all can be written.
+
+    What a loaded network scores goes to a folder of its own: the results of its
+    training stay. Raises UserError before any long work.
+    """
+    if args.save_model:
+        files.check_writable(args.save_weights)
+    folder = Path(args.output_dir, "loaded") if args.load_model else args.output_dir
+    files.make_folder(folder)
+    return folder
 
 
 def usage_of(path):

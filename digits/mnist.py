@@ -21,7 +21,10 @@ import cv2
 import numpy as np
 
 from digits import UserError, files
+from digits.lazy import LazyModule
 from digits.progress import Progress
+
+pooch = LazyModule("pooch")
 
 DATASETS = ("mnist", "sklearn_digits")
 
@@ -41,6 +44,15 @@ SHA256 = {
     ),
 }
 NPZ_ARRAYS = ("x_train", "y_train", "x_test", "y_test")  # in the order of SHA256
+NPZ_ERRORS = (
+    OSError,
+    ValueError,
+    TypeError,
+    KeyError,
+    EOFError,
+    zlib.error,
+    zipfile.BadZipFile,
+)
 MIRRORS = (
     "https://storage.googleapis.com/cvdf-datasets/mnist/",
     "https://ossci-datasets.s3.amazonaws.com/mnist/",
@@ -118,8 +130,6 @@ def read_mnist(data_dir=None):
 
 def cache_folder():
     """Return the user's cache folder for this data, a Path; it need not exist."""
-    import pooch
-
     return Path(pooch.os_cache("handwritten-digits"))
 
 
@@ -133,7 +143,7 @@ def _read_folder(folder):
         ):
             _verify(path, content, expected)
         return tuple(parse_idx(content) for content in contents)
-    if (folder / "mnist.npz").is_file():
+    if os.path.isfile(folder / "mnist.npz"):
         return _read_npz(folder / "mnist.npz")
     return None
 
@@ -141,7 +151,7 @@ def _read_folder(folder):
 def _idx_path(folder, name):
     """Return the path of the IDX file `name` in `folder`, plain or .gz, or None."""
     candidates = (folder / name, folder / f"{name}.gz")
-    return next((path for path in candidates if path.is_file()), None)
+    return next((path for path in candidates if os.path.isfile(path)), None)
 
 
 def _uncompressed(path):
@@ -175,11 +185,11 @@ def _read_npz(path):
     try:
         with np.load(path, allow_pickle=False) as npz:
             arrays = tuple(npz[name] for name in NPZ_ARRAYS)
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+    except NPZ_ERRORS as error:
         raise UserError(f"{path}: is not Keras's mnist.npz ({error})") from error
     for array, expected in zip(arrays, SHA256.values(), strict=True):
         _verify(path, _idx_bytes(array), expected)
-    return arrays
+    return tuple(array.astype(np.uint8) for array in arrays)
 
 
 def _idx_bytes(array):
@@ -215,11 +225,9 @@ def download(folder, mirrors=MIRRORS):
 
 def _fetch(url):
     """Return the bytes at `url`; raises OSError (requests' errors are such)."""
-    import pooch
-
     content = io.BytesIO()
-    bar = Progress(f"Downloading {url.rsplit('/', 1)[1]}")
-    pooch.HTTPDownloader(progressbar=bar, timeout=30)(url, content, None)
+    with Progress(f"Downloading {url.rsplit('/', 1)[1]}") as bar:
+        pooch.HTTPDownloader(progressbar=bar, timeout=30)(url, content, None)
     return content.getvalue()
 
 

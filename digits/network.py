@@ -5,6 +5,7 @@ The graph maps pixels (N, 28, 28, 1) float32, 0 to 255, to probabilities (N, 10)
 cv2.dnn runs it, so that reading needs no TensorFlow.
 """
 
+import contextlib
 import io
 import json
 import os
@@ -16,10 +17,11 @@ import numpy as np
 from digits import UserError, files
 
 ONNX = "inference/onnx"
-LARGEST_ONNX = 64 << 20  # bytes; ours have less than 3 MB
+LARGEST_ARRAY = 64 << 20  # bytes; ours have less than 3 MB
 LARGEST_FILE = 1 << 30  # bytes
 BATCH = 128  # images that a network is given at once: bounds the memory
 CLASSES = "0123456789"
+DAMAGE = (OSError, RuntimeError, ValueError, KeyError, TypeError)
 
 
 class Network:
@@ -62,16 +64,27 @@ def in_batches(run, images):
     return np.concatenate([np.empty((0, len(CLASSES)), np.float32), *batches])
 
 
+@contextlib.contextmanager
 def open_hdf5(path):
-    """Return the h5py.File at `path`, open for reading, or raise UserError."""
+    """Open the HDF5 file at `path` for reading: an h5py.File.
+
+    Raises UserError when it is missing or none, and when reading it fails: h5py meets
+    damage with an error of any of DAMAGE's kinds.
+    """
     try:
-        if os.path.getsize(path) > LARGEST_FILE:
+        size = os.path.getsize(path)
+        if not h5py.is_hdf5(path):
+            raise UserError(f"{path}: not an HDF5 file, or a truncated one")
+        if size > LARGEST_FILE:
             raise UserError(f"{path}: larger than 1 GiB, which no model file here is")
-        return h5py.File(path, "r")
+        with h5py.File(path, "r") as file:
+            yield file
     except FileNotFoundError as error:
         raise UserError(f"{path}: no such file; train one with tf_cnn.py") from error
-    except OSError as error:
-        raise UserError(f"{path}: not an HDF5 file, or a truncated one") from error
+    except PermissionError as error:
+        raise UserError(f"{path}: cannot be read: {error.strerror}") from error
+    except DAMAGE as error:
+        raise UserError(f"{path}: damaged; train or copy it again") from error
 
 
 def read(path):
@@ -80,57 +93,38 @@ def read(path):
     Raises UserError when it is missing, damaged, or another program's.
     """
     with open_hdf5(path) as file:
-        try:
-            return _read_onnx(file, path), read_attributes(file)
-        except (OSError, RuntimeError, ValueError) as error:
-            raise UserError(f"{path}: damaged; train or copy it again") from error
+        kind = keras_kind(file)
+        if kind and ONNX not in file:
+            raise UserError(
+                f"{path}: Keras {kind} without the ONNX graph; add it with: python3 "
+                f"CNN_MNIST.py --load_model 1 --save_model 1 --save_weights {path}"
+            )
+        onnx = read_array(file, ONNX, np.uint8)
+        if onnx is None:
+            raise UserError(
+                f"{path}: no model file of this suite (it has no {ONNX}); train one "
+                "with tf_cnn.py"
+            )
+        return onnx.tobytes(), read_attributes(file)
 
 
-def read_variables(path, names):
-    """Return {name: array} of the variables `names` that tf_cnn.py saved at `path`.
+def read_variables(path):
+    """Return {name: float32 array} of the variables that tf_cnn.py saved at `path`.
 
-    Raises UserError if one is missing or is no array of float32.
+    Those that are no such arrays are left out.
     """
-    arrays = {}
     with open_hdf5(path) as file:
-        for name in names:
-            dataset = hard_linked(file, f"variables/{name}")
-            if not is_plain(dataset, np.float32):
-                raise UserError(f"{path}: damaged: it has no variable {name}")
-            arrays[name] = dataset[()]
-    return arrays
+        names = []
+        file["variables"].visit(names.append)
+        arrays = {n: read_array(file, f"variables/{n}", np.float32) for n in names}
+        return {name: array for name, array in arrays.items() if array is not None}
 
 
-def is_plain(dataset, dtype):
-    """Tell whether an h5py object is an array of `dtype` that the file itself holds."""
-    return (
-        isinstance(dataset, h5py.Dataset)
-        and not dataset.external
-        and not dataset.is_virtual
-        and dataset.dtype == dtype
-    )
+def read_array(file, path, dtype):
+    """Return the array of `dtype` at `path` in an h5py file, or None.
 
-
-def _read_onnx(file, path):
-    kind = keras_kind(file)
-    if kind and ONNX not in file:
-        raise UserError(
-            f"{path}: Keras {kind} without the ONNX graph; add it with: python3 "
-            f"CNN_MNIST.py --load_model 1 --save_model 1 --save_weights {path}"
-        )
-    dataset = hard_linked(file, ONNX)
-    if not is_plain(dataset, np.uint8) or not 0 < dataset.size <= LARGEST_ONNX:
-        raise UserError(
-            f"{path}: no model file of this suite (it has no {ONNX}); train one with "
-            "tf_cnn.py"
-        )
-    return dataset[()].tobytes()
-
-
-def hard_linked(file, path):
-    """Return the object at `path` in an h5py file, or None.
-
-    A soft or external link counts as nothing: it could lead to another file.
+    A link or storage that leads to another file, another type and more than
+    LARGEST_ARRAY count as nothing.
     """
     node = file
     for part in path.split("/"):
@@ -139,7 +133,11 @@ def hard_linked(file, path):
         if not isinstance(node.get(part, getlink=True), h5py.HardLink):
             return None
         node = node[part]
-    return node
+    if not isinstance(node, h5py.Dataset) or node.external or node.is_virtual:
+        return None
+    if node.dtype != dtype or not 0 < node.nbytes <= LARGEST_ARRAY:
+        return None
+    return node[()]
 
 
 def keras_kind(file):
@@ -157,34 +155,31 @@ def keras_kind(file):
 
 
 def read_attributes(file):
-    """Return an h5py file's attributes as a dict, decoded if they are JSON objects."""
-    return {name: _attribute(value) for name, value in file.attrs.items()}
+    """Return the attributes that `save` wrote to an h5py file, as a dict.
 
-
-def _attribute(value):
-    if isinstance(value, str) and value.startswith("{"):
-        return json.loads(value)
-    return value.item() if isinstance(value, np.generic) else value
-
-
-def add_inference(file, onnx, attributes):
-    """Put the ONNX bytes and the attributes (dicts as JSON) into an open h5py file."""
-    if ONNX in file:
-        del file[ONNX]
-    file.create_dataset(ONNX, data=np.frombuffer(onnx, np.uint8))
-    for name, value in attributes.items():
-        file.attrs[name] = json.dumps(value) if isinstance(value, dict) else value
+    Texts of variable length are no such: h5py may hang on damaged ones.
+    """
+    attributes = {}
+    for name in file.attrs:
+        attribute = file.attrs.get_id(name)
+        if attribute.dtype.kind == "S" and attribute.shape == ():
+            with contextlib.suppress(ValueError):  # another program's text
+                attributes[name] = json.loads(file.attrs[name])
+    return attributes
 
 
 def save(path, onnx, attributes, variables=None, keras_hdf5=b""):
     """Write a model file, whole or not at all.
 
-    Its own part is `variables` (arrays by name) or `keras_hdf5` (the bytes of what
-    Keras's model.save wrote). Raises UserError when it cannot be written.
+    attributes: a dict of what JSON can hold. The training script's own part is
+    `variables` (arrays by name) or `keras_hdf5` (the bytes of what Keras's model.save
+    wrote). Raises UserError when the file cannot be written.
     """
     buffer = io.BytesIO(keras_hdf5)
     with h5py.File(buffer, "a") as file:
         for name, value in (variables or {}).items():
             file[f"variables/{name}"] = value
-        add_inference(file, onnx, attributes)
+        file[ONNX] = np.frombuffer(onnx, np.uint8)
+        for name, value in attributes.items():
+            file.attrs[name] = np.bytes_(json.dumps(value))
     files.write_bytes(path, buffer.getvalue())

@@ -9,11 +9,11 @@ LOG_STEP = 0.25  # share of the work between two lines where stderr is no termin
 
 
 class Progress:
-    """How far a long piece of work is, and the time left.
+    """How far a long piece of work is, and the time left; a context manager.
 
     On a terminal one line is redrawn; in a log a line is written every quarter of
-    the work. `total`, `update`, `reset` and `close` are what pooch asks of a
-    progress bar.
+    the work. As long as `total` is 0, nothing is shown. `total`, `update`, `reset` and
+    `close` are what pooch asks of a progress bar.
     """
 
     def __init__(self, label, total=0, stream=None):
@@ -23,10 +23,18 @@ class Progress:
         self.start = time.monotonic()
         self._drawn_at, self._drawn_share = 0.0, 0.0
 
+    def __enter__(self):
+        return self
+
+    def __exit__(self, kind, error, traceback):
+        self.clear() if kind else self.close()
+
     def update(self, amount=1, note=""):
         """Count `amount` more as done and show `note` (a short text) behind the bar."""
-        self.done = min(self.done + amount, self.total or self.done + amount)
+        self.done = min(self.done + amount, self.total)
         self.note = note or self.note
+        if not self.total:
+            return
         if self.stream.isatty():
             if time.monotonic() - self._drawn_at >= REDRAW_SECONDS:
                 self._draw("\r", "\033[K")
@@ -37,12 +45,19 @@ class Progress:
         """Start counting again (pooch does so before it reports the whole)."""
         self.done = 0
 
+    def clear(self):
+        """Empty the line, so that other text can be written."""
+        if self.total and self.stream.isatty():
+            self.stream.write("\r\033[K")
+            self.stream.flush()
+
     def close(self):
-        """Show the last state and leave the line."""
-        if self.stream.isatty():
+        """Show the last state, once, and leave the line."""
+        if self.total and self.stream.isatty():
             self._draw("\r", "\033[K\n")
-        elif self._share() > self._drawn_share:
+        elif self.total and self._share() > self._drawn_share:
             self._draw("", "\n")
+        self.total = 0
 
     def _share(self):
         return self.done / self.total if self.total else 0.0

@@ -1,5 +1,6 @@
 """From pictures to readings: decode, ink, find, normalise, classify, arrange."""
 
+import math
 from typing import NamedTuple
 
 import cv2
@@ -12,7 +13,7 @@ from digits.find import find_digits
 from digits.ink import extract_ink
 from digits.normalise import BOX, SIZE, normalise
 
-PICTURES_AT_ONCE = 64  # classified together; bounds the memory
+PICTURES_AT_ONCE = 32  # classified together: of 6 MB each at most
 
 
 class Digit(NamedTuple):
@@ -29,6 +30,11 @@ class Digit(NamedTuple):
     row: int
     probabilities: np.ndarray
     image: np.ndarray
+
+
+def percent(probability):
+    """Return a probability as per cent, rounded down: 99.99 is not called 100."""
+    return f"{math.floor(1000 * probability) / 10:.1f}"
 
 
 class Reading(NamedTuple):
@@ -91,7 +97,7 @@ def is_mnist_image(picture):
     MNIST's are 28x28, gray, white on black, of a 20x20 box at most whose centre of mass
     is in the middle.
     """
-    if picture.shape[:2] != (SIZE, SIZE) or picture[[0, -1]].any():
+    if picture.shape[:2] != (SIZE, SIZE):
         return False
     image = picture[..., 0]
     if not image.any() or (picture != image[..., None]).any():

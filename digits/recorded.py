@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
+from digits import UserError
 from digits.results import accuracy_text
 
 FOLDER = Path(__file__).resolve().parent.parent / "assets" / "results"
@@ -23,9 +24,17 @@ def path_of(name):
 
 
 def read_runs(name):
-    """Return the list of summaries, as results.json holds them, of a script's runs."""
-    with open(path_of(name)) as file:
-        return json.load(file)
+    """Return the list of summaries, as results.json holds them, of a script's runs.
+
+    Raises UserError if none are recorded.
+    """
+    try:
+        return json.loads(path_of(name).read_text())
+    except FileNotFoundError as error:
+        raise UserError(
+            f"{path_of(name)}: no such file; python3 benchmarks/measure.py {name} "
+            "makes it"
+        ) from error
 
 
 def table_rows(runs):

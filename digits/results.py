@@ -77,37 +77,15 @@ def new_summary(script, argv, args):
     return {"script": script, "command": command, "arguments": vars(args)}
 
 
-def attributes(summary):
-    """Return what of a summary, after report_test, goes into a model file."""
-    long = {"wrong_indices", "confusion_matrix"}
-    short = {name: value for name, value in summary.items() if name not in long}
-    return short | {"seed": summary["arguments"]["seed"], "classes": network.CLASSES}
-
-
-def report_training(output_dir, history):
-    """Write history.csv and the training curves.
-
-    history: a list of a dict an epoch, as figures.training_curves takes it.
-    """
-    text = io.StringIO()
-    writer = csv.DictWriter(text, history[0], lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(history)
-    files.write_text(Path(output_dir) / "history.csv", text.getvalue())
-    figures.training_curves(Path(output_dir) / "training_curves.png", history)
-
-
-def report_test(output_dir, dataset, predict, summary, start):
-    """Score the test images once; print it, add it to `summary` and write it all.
+def score(dataset, predict, summary, start):
+    """Score the test images once; print the accuracy and add it to `summary`.
 
     predict: a function from images (N, 28, 28) uint8 to the digits (N,) that they are
-    read as; start: time.monotonic() of the script's start. Writes results.json, the
-    confusion matrix and the misread digits.
+    read as; start: time.monotonic() of the script's start. Returns those digits.
     """
     predictions = predict(dataset.test_images)
     labels, total = dataset.test_labels, len(dataset.test_labels)
     wrong = np.flatnonzero(predictions != labels)
-    matrix = confusion_matrix(labels, predictions)
     summary |= {
         "dataset": dataset.name,
         "test": accuracy_text(len(wrong), total),
@@ -117,15 +95,59 @@ def report_test(output_dir, dataset, predict, summary, start):
         "versions": versions(),
         "hardware": hardware(),
         "wrong_indices": wrong.tolist(),
-        "confusion_matrix": matrix.tolist(),
+        "confusion_matrix": confusion_matrix(labels, predictions).tolist(),
     }
     print(f"{dataset.name} test accuracy: {summary['test']}", flush=True)
-    folder = Path(output_dir)
+    return predictions
+
+
+def attributes(summary):
+    """Return what of a scored summary goes into a model file."""
+    long = {"wrong_indices", "confusion_matrix"}
+    short = {name: value for name, value in summary.items() if name not in long}
+    return short | {"seed": summary["arguments"]["seed"], "classes": network.CLASSES}
+
+
+def write(folder, dataset, summary, predictions):
+    """Write results.json, the confusion matrix and the misread digits to `folder`.
+
+    summary: scored; predictions: (N,), what the test images were read as.
+    """
+    folder = Path(folder)
     files.write_text(folder / "results.json", json.dumps(summary, indent=1) + "\n")
-    figures.confusion_matrix(folder / "confusion_matrix.png", matrix)
+    figures.confusion_matrix(
+        folder / "confusion_matrix.png", np.array(summary["confusion_matrix"])
+    )
+    wrong = summary["wrong_indices"]
     figures.misread_digits(
         folder / "misread_digits.png",
         dataset.test_images[wrong],
-        labels[wrong],
+        dataset.test_labels[wrong],
         predictions[wrong],
     )
+
+
+def history_row(epoch, training, validation, start):
+    """Return a row of history.csv.
+
+    epoch: counted from 1; training and validation: (loss, accuracy), accuracy from 0 to
+    1; start: time.monotonic() of the training's start.
+    """
+    return {
+        "epoch": epoch,
+        "loss": training[0],
+        "accuracy": training[1],
+        "validation_loss": validation[0],
+        "validation_accuracy": validation[1],
+        "seconds": round(time.monotonic() - start, 1),
+    }
+
+
+def write_history(folder, history):
+    """Write history.csv and the training curves; history: a list of history_rows."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, history[0], lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(history)
+    files.write_text(Path(folder) / "history.csv", text.getvalue())
+    figures.training_curves(Path(folder) / "training_curves.png", history)

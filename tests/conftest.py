@@ -17,11 +17,23 @@ TINY = ["--dataset", "sklearn_digits", "--epochs", "1", "--filters", "4", "8", "
 @pytest.fixture(scope="session")
 def real_mnist():
     """The true MNIST where MNIST_DIR or the cache holds it: no test downloads it."""
-    folder = os.environ.get("MNIST_DIR") or mnist.cache_folder()
+    if os.environ.get("MNIST_DIR"):
+        return mnist.load("mnist")
     try:
-        return mnist.load("mnist", folder)
+        return mnist.load("mnist", mnist.cache_folder())
     except UserError as error:
         pytest.skip(f"the real MNIST is not here ({error})")
+
+
+def assert_agrees(graph, images, expected):
+    """Assert that cv2.dnn gives `expected` for images, in batches of any size."""
+    random = np.random.default_rng(0)
+    for size in (100, 1, 4, 100, 4, 1):
+        for _ in range(len(images) // (10 * size)):
+            chosen = random.permutation(len(images))[:size]
+            found = graph.probabilities(images[chosen])
+            np.testing.assert_allclose(found, expected[chosen], atol=1e-5)
+    np.testing.assert_allclose(graph.probabilities(images), expected, atol=1e-5)
 
 
 @pytest.fixture(autouse=True)

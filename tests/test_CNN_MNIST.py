@@ -8,8 +8,8 @@ import tensorflow as tf
 
 import CNN_MNIST
 import load_model
-from conftest import ROOT, TINY
-from digits import UserError, mnist, network
+from conftest import ROOT, TINY, assert_agrees
+from digits import mnist, network
 
 ONE = str(ROOT / "assets" / "images" / "1a.jpg")
 LOAD = ["--dataset", "sklearn_digits", "--load_model", "1", "--save_weights"]
@@ -48,13 +48,10 @@ def test_keras_itself_loads_the_file(keras_model, model):
 def test_keras_and_opencv_agree(keras_model, model):
     onnx, attributes = network.read(keras_model)
     images = mnist.read_sklearn_digits()[0][:1000]
-    classifier = CNN_MNIST.Classifier(model, attributes["temperature"])
+    classifier = CNN_MNIST.Classifier(model)
+    classifier.temperature = attributes["temperature"]
     expected = classifier.probabilities(images)
-    graph = network.Network(onnx)
-    for size in (4, 100, 1, 100, 4):
-        found = [graph.probabilities(images[i : i + size]) for i in range(0, 200, size)]
-        np.testing.assert_allclose(np.concatenate(found), expected[:200], atol=1e-5)
-    np.testing.assert_allclose(graph.probabilities(images), expected, atol=1e-5)
+    assert_agrees(network.Network(onnx), images, expected)
 
 
 def write_keras3_weights(path, model):
@@ -125,8 +122,10 @@ def test_networks_from_elsewhere(activation):
 
 
 def test_a_network_of_another_task():
-    with pytest.raises(UserError, match="not 28x28 to 10"):
+    with pytest.raises(ValueError, match="not 10 classes"):
         CNN_MNIST.Classifier(foreign(keras.layers.Dense(3)))
+    with pytest.raises(ValueError, match="not 28x28 pixels"):
+        CNN_MNIST.Classifier(keras.Sequential([keras.Input((8, 8))]))
 
 
 @pytest.mark.parametrize(
@@ -176,3 +175,18 @@ def test_dense_layers_and_activation(tmp_path):
     flags = ["--dense_layers", "8", "6", "--activation", "elu"]
     assert CNN_MNIST.main([*TINY, *flags]) == 0
     assert (tmp_path / "output" / "CNN_MNIST" / "history.csv").exists()
+
+
+def test_same_seed_same_network(tmp_path, keras_model):
+    assert CNN_MNIST.main([*TINY, "-s", "-w", "again.hdf5"]) == 0
+    models = [
+        keras.models.load_model(path, compile=False)
+        for path in (keras_model, "again.hdf5")
+    ]
+    for one, other in zip(*(model.weights for model in models), strict=True):
+        np.testing.assert_array_equal(np.array(one), np.array(other))
+
+
+def test_nothing_to_add_to_a_file_of_the_other_script(tf_model, capsys):
+    assert CNN_MNIST.main(["-s", *LOAD, str(tf_model)]) == 1
+    assert "not Keras's" in capsys.readouterr().err

@@ -1,10 +1,11 @@
+import os
 import subprocess
 import sys
 
 import pytest
 
 from conftest import ROOT
-from digits import UserError, cli
+from digits import UserError, cli, lazy
 
 SCRIPTS = [
     "tf_cnn.py",
@@ -82,6 +83,13 @@ def test_broken_pipe_is_no_error(shipped):
         capture_output=True,
         text=True,
         check=False,
+        env={k: v for k, v in os.environ.items() if k != "PYTHONUNBUFFERED"},
     )
     assert "Traceback" not in done.stderr
     assert "BrokenPipe" not in done.stderr
+
+
+def test_missing_package(monkeypatch):
+    missing = lazy.LazyModule("no_such_package")
+    with pytest.raises(UserError, match="the package no_such_package is missing"):
+        missing.anything()

@@ -37,3 +37,12 @@ def test_unknown_total():
     bar.reset()
     bar.close()
     assert stream.getvalue() == ""
+
+
+def test_other_text_gets_an_empty_line():
+    stream = Terminal()
+    with Progress("Reading", 2, stream) as bar:
+        bar.update()
+        bar.clear()
+        assert stream.getvalue().endswith("\r\033[K")
+    assert stream.getvalue().count("\n") == 1

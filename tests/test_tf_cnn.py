@@ -5,8 +5,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+import load_model
 import tf_cnn
-from conftest import TINY
+from conftest import TINY, assert_agrees
 from digits import flags, mnist, network
 
 
@@ -55,27 +56,14 @@ def test_attributes(tf_model):
     assert attributes["versions"]["tensorflow"] == tf.__version__
 
 
-def test_tensorflow_and_opencv_agree(tf_model):
-    onnx, attributes = network.read(tf_model)
+@pytest.mark.parametrize("is_shipped", [True, False])
+def test_tensorflow_and_opencv_agree(is_shipped, tf_model):
+    path = load_model.WEIGHTS if is_shipped else tf_model
+    onnx, attributes = network.read(path)
     images = mnist.read_sklearn_digits()[0][:1000]
-    variables = network.read_variables(tf_model, network_of(tf_model).variables)
-    model = network_of(tf_model)
-    for name, value in variables.items():
-        model.variables[name].assign(value)
+    model = tf_cnn.restore(path, attributes)
     logits = tf_cnn.predict_logits(model, images) / attributes["temperature"]
-    expected = tf.nn.softmax(logits).numpy()
-    graph = network.Network(onnx)
-    for size in (4, 100, 1, 100, 4):
-        found = [graph.probabilities(images[i : i + size]) for i in range(0, 200, size)]
-        np.testing.assert_allclose(np.concatenate(found), expected[:200], atol=1e-5)
-    np.testing.assert_allclose(graph.probabilities(images), expected, atol=1e-5)
-
-
-def network_of(path):
-    shape = network.read(path)[1]["arguments"]
-    return tf_cnn.ConvolutionalNetwork(
-        shape["filters"], shape["dense_layers"], shape["activation"], 0
-    )
+    assert_agrees(network.Network(onnx), images, tf.nn.softmax(logits).numpy())
 
 
 @pytest.mark.parametrize("activation", flags.ACTIVATIONS)
@@ -87,13 +75,12 @@ def test_every_activation_runs_in_opencv(activation):
     np.testing.assert_allclose(graph.probabilities(images), expected, atol=1e-5)
 
 
-def test_same_seed_same_weights(tmp_path, tf_model):
+def test_same_seed_same_weights(tf_model):
     flags = ["--dense_layers", "16", "--save_weights", "again.hdf5"]
     assert tf_cnn.main([*TINY, *flags]) == 0
-    names = network_of(tf_model).variables
-    first = network.read_variables(tf_model, names)
-    second = network.read_variables("again.hdf5", names)
-    for name in names:
+    first, second = map(network.read_variables, (tf_model, "again.hdf5"))
+    assert first.keys() == second.keys() and len(first) == 34
+    for name in first:
         np.testing.assert_array_equal(first[name], second[name])
 
 
@@ -102,7 +89,7 @@ def test_adamw_against_keras():
 
     start = np.random.default_rng(0).normal(size=(4, 3)).astype(np.float32)
     ours, theirs = tf.Variable(start), keras.Variable(start)
-    optimizer = tf_cnn.AdamW([ours], epsilon=1e-7)
+    optimizer = tf_cnn.AdamW([ours])
     oracle = keras.optimizers.AdamW(
         0.01, weight_decay=tf_cnn.WEIGHT_DECAY, epsilon=1e-7
     )
@@ -152,3 +139,45 @@ def test_destination_is_checked_before_training(capsys):
 def test_missing_data(capsys, tmp_path):
     assert tf_cnn.main(["--data_dir", str(tmp_path)]) == 1
     assert "--data_dir names it" in capsys.readouterr().err
+
+
+def test_output_folder_is_checked_before_training(capsys, tmp_path):
+    (tmp_path / "file").write_text("")
+    assert tf_cnn.main([*TINY, "--output_dir", "file"]) == 1
+    assert capsys.readouterr().err.startswith("error: file: no folder")
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+def test_loading_keeps_the_results_of_training(tf_model, tmp_path, capsys):
+    flags = ["--dataset", "sklearn_digits", "-l", "-w", str(tf_model)]
+    assert tf_cnn.main([*flags, "--output_dir", "out"]) == 0
+    assert (tmp_path / "out" / "loaded" / "results.json").exists()
+    assert not (tmp_path / "out" / "results.json").exists()
+
+
+def test_nothing_to_save_after_loading(tf_model):
+    with pytest.raises(SystemExit) as stop:
+        tf_cnn.main(["-l", "-s", "-w", str(tf_model)])
+    assert stop.value.code == 2
+
+
+def arguments(filters, activation):
+    return {"filters": filters, "dense_layers": [], "activation": activation}
+
+
+@pytest.mark.parametrize(
+    "stored",
+    [
+        {},
+        {"arguments": 3},
+        {"arguments": arguments([1, 1, 1], "no such function")},
+        {"arguments": arguments([9, 9, 9], "elu")},
+        {"arguments": arguments([-1, 0, "x"], "elu")},
+    ],
+)
+def test_attributes_are_not_trusted(stored, capsys):
+    variables = {"dense1/kernel": np.zeros((3, 3), np.float32)}
+    network.save("a.hdf5", b"graph", {"script": "tf_cnn.py"} | stored, variables)
+    assert tf_cnn.main(["-l", "-w", "a.hdf5"]) == 1
+    (line,) = capsys.readouterr().err.strip().splitlines()
+    assert line == "error: a.hdf5: damaged; train or copy it again"
