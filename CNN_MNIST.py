@@ -16,6 +16,7 @@ import shutil
 import sys
 import tempfile
 import time
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -46,6 +47,7 @@ LOADING_ERRORS = (
     AttributeError,
     RuntimeError,
     OSError,
+    UserWarning,
 )
 # Augmentation, each way and uniform; shares of a turn or of the picture's side.
 ROTATION, ZOOM, SHIFT = 12 / 360, 0.12, 2.5 / 28
@@ -216,7 +218,10 @@ def load_keras(path, kind, args):
     """Return the keras.Model in a file of the `kind` that network.keras_kind tells."""
     # Keras tells by the ending how to read a file: a copy gets the right one.
     ending = ".weights.h5" if kind == "3 weights" else ".h5"
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
+        warnings.simplefilter(
+            "error", UserWarning
+        )  # a layer without weights in the file
         copy = shutil.copy(path, Path(folder, f"network{ending}"))
         if kind == "model":
             model = keras.models.load_model(copy, compile=False)

@@ -122,7 +122,7 @@ def unique_names(paths):
 
 
 def answer(result, args, target=None):
-    """Print a Reading, and draw it to `target` if that is a path; return if all went."""
+    """Print a Reading, and draw it to `target` if that is a path; return if it went."""
     error = result.error
     if args.json:
         print(as_json(result, args.top))

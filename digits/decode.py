@@ -51,9 +51,7 @@ def decode(path):
     picture = _scaled_down(picture)
     height, width = picture.shape[:2]
     if min(height, width) < SMALLEST:
-        raise UserError(
-            f"{width}x{height} pixels are too few; give it {SMALLEST} or more"
-        )
+        raise UserError(f"{width}x{height} pixels are too few to hold a digit")
     if picture.shape[2] == 4:
         picture = _on_paper(picture)
     return picture, longer / max(height, width)

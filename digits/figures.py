@@ -61,16 +61,19 @@ def confusion_matrix(path, matrix):
 def misread_digits(path, images, labels, predictions):
     """Draw digits (N, 28, 28) that were misread, each under `true > read`."""
     count = min(len(images), MOST_MISREAD)
-    columns = 10
+    columns, cell = 10, (42, 34)  # pixels down and across, the label above included
     rows = max(1, -(-count // columns))
-    figure = _figure(columns * 0.8, rows * 1.0)
-    for axes in figure.subplots(rows, columns, squeeze=False).flat:
-        axes.axis("off")
-    for axes, image, label, prediction in zip(
-        figure.axes, images[:count], labels, predictions, strict=False
-    ):
-        axes.imshow(image, cmap="gray_r", vmin=0, vmax=255)
-        axes.set_title(f"{label} > {prediction}", fontsize=9)
+    sheet = np.zeros((rows * cell[0], columns * cell[1]), np.uint8)
+    figure = _figure(0.8 * columns, 1.0 * rows)
+    axes = figure.subplots()
+    axes.axis("off")
+    for index in range(count):
+        row, column = divmod(index, columns)
+        top, left = row * cell[0] + 13, column * cell[1] + 3
+        sheet[top : top + 28, left : left + 28] = images[index]
+        text = f"{labels[index]} > {predictions[index]}"
+        axes.text(left + 14, top - 4, text, ha="center", va="center", fontsize=9)
+    axes.imshow(sheet, cmap="gray_r", vmin=0, vmax=255, aspect="auto")
     _save(figure, path)
 
 

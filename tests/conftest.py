@@ -61,8 +61,9 @@ def keras_model(tmp_path_factory):
 
     folder = tmp_path_factory.mktemp("CNN_MNIST")
     path = folder / "cnn_weights.hdf5"
+    shape = ["--dense_layers", "8", "--activation", "elu"]
     flags = ["-s", "-w", str(path), "--output_dir", str(folder / "output")]
-    assert CNN_MNIST.main([*TINY, *flags]) == 0
+    assert CNN_MNIST.main([*TINY, *shape, *flags]) == 0
     return path
 
 

@@ -103,4 +103,4 @@ def test_twenty_thousand_pixels_square(tmp_path):
     command = [sys.executable, ROOT / "load_model.py", "a.png"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 1
-    assert done.stderr == "a.png: larger than 100 megapixels; scale it down\n"
+    assert done.stderr == "a.png: larger than 128 megapixels; scale it down\n"

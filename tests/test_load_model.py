@@ -104,7 +104,7 @@ def test_usage_errors(flags, capsys):
         (lambda path: h5py.File(path, "w").close(), "no model file of this suite"),
         (
             lambda path: path.write_bytes(load_model.WEIGHTS.read_bytes()[:5000]),
-            "not an HDF5 file, or a truncated one",
+            "damaged",
         ),
     ],
 )
