@@ -219,9 +219,8 @@ def load_keras(path, kind, args):
     # Keras tells by the ending how to read a file: a copy gets the right one.
     ending = ".weights.h5" if kind == "3 weights" else ".h5"
     with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
-        warnings.simplefilter(
-            "error", UserWarning
-        )  # a layer without weights in the file
+        # Keras only warns of a layer that finds no weights in the file.
+        warnings.simplefilter("error", UserWarning)
         copy = shutil.copy(path, Path(folder, f"network{ending}"))
         if kind == "model":
             model = keras.models.load_model(copy, compile=False)

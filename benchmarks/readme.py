@@ -7,7 +7,10 @@ that is shipped and from what it reads in assets/images/; redraws assets/figures
 test holds the README to it.
 """
 
+import contextlib
+import io
 import json
+import os
 import re
 import sys
 from pathlib import Path
@@ -21,6 +24,7 @@ from digits import cli, figures, files, network, reading, recorded
 
 README = ROOT / "README.md"
 FIGURES = ROOT / "assets" / "figures"
+PAGE = ROOT / "assets" / "images" / "page.jpg"
 
 
 def all_runs():
@@ -59,6 +63,15 @@ def model_block():
     )
 
 
+def reading_block():
+    """Return a call of load_model.py on the page, with what it prints."""
+    printed = io.StringIO()
+    with contextlib.redirect_stdout(printed):
+        load_model.main([str(PAGE)])
+    line = printed.getvalue().replace(f"{ROOT}{os.sep}", "")
+    return f"```\n$ python3 load_model.py {PAGE.relative_to(ROOT)}\n{line}```"
+
+
 def samples_block():
     """Return a table of the sample pictures and what is read in them."""
     paths = sorted((ROOT / "assets" / "images").iterdir())
@@ -83,6 +96,7 @@ def summary_block():
 def render(text):
     """Return the README's text with every block between its markers made anew."""
     blocks = {
+        "reading": reading_block,
         "results": results_block,
         "speed": speed_block,
         "model": model_block,
@@ -110,8 +124,7 @@ def main(argv=None):
     cli.parser(__doc__).parse_args(argv)
     files.write_text(README, render(README.read_text()))
     figures.error_bars(FIGURES / "results.png", recorded.table_rows(all_runs()))
-    page = str(ROOT / "assets" / "images" / "page.jpg")
-    return load_model.main([page, "--save_image", str(FIGURES / "page.jpg")])
+    return load_model.main([str(PAGE), "--save_image", str(FIGURES / "page.jpg")])
 
 
 if __name__ == "__main__":
