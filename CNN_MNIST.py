@@ -219,8 +219,9 @@ def load_keras(path, kind, args):
     # Keras tells by the ending how to read a file: a copy gets the right one.
     ending = ".weights.h5" if kind == "3 weights" else ".h5"
     with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
-        # Keras only warns of a layer that finds no weights in the file.
-        warnings.simplefilter("error", UserWarning)
+        # Keras warns of old ways, and only warns of weights that it does not find.
+        warnings.simplefilter("ignore", UserWarning)
+        warnings.filterwarnings("error", "Skipping|.*could not be loaded", UserWarning)
         copy = shutil.copy(path, Path(folder, f"network{ending}"))
         if kind == "model":
             model = keras.models.load_model(copy, compile=False)

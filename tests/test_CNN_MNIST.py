@@ -126,6 +126,54 @@ def test_networks_from_elsewhere(activation):
     np.testing.assert_allclose(graph.probabilities(images), expected, atol=1e-5)
 
 
+def write_old_model(path, layers, weights):
+    """Write a whole model as Keras 2 did, whose configuration is not Keras 3's."""
+    config = {
+        "class_name": "Sequential",
+        "config": {"name": "sequential", "layers": layers},
+    }
+    with h5py.File(path, "w") as file:
+        file.attrs["model_config"] = json.dumps(config).encode()
+        file.attrs["backend"], file.attrs["keras_version"] = b"tensorflow", b"2.2.4"
+        group = file.create_group("model_weights")
+        group.attrs["layer_names"] = np.array([b"flatten", b"dense"])
+        group.create_group("flatten").attrs["weight_names"] = np.array([], "S1")
+        dense = group.create_group("dense")
+        dense.attrs["weight_names"] = np.array([b"dense/kernel:0", b"dense/bias:0"])
+        dense["dense/kernel:0"], dense["dense/bias:0"] = weights
+
+
+@pytest.mark.parametrize("has_input_layer", [True, False])
+def test_whole_models_of_keras_2(tmp_path, capsys, has_input_layer):
+    random = np.random.default_rng(0)
+    kernel = random.normal(size=(784, 10)).astype(np.float32)
+    bias = random.normal(size=10).astype(np.float32)
+    shape = {"batch_input_shape": [None, 28, 28, 1], "dtype": "float32"}
+    flatten = {"name": "flatten", "trainable": True, "data_format": "channels_last"}
+    dense = {
+        "name": "dense",
+        "trainable": True,
+        "units": 10,
+        "activation": "softmax",
+        "use_bias": True,
+        "kernel_initializer": {"class_name": "Zeros", "config": {}},
+    }
+    layers = [
+        {"class_name": "Flatten", "config": flatten},
+        {"class_name": "Dense", "config": dense},
+    ]
+    if has_input_layer:
+        first = {"name": "input_1", "sparse": False, "ragged": False} | shape
+        layers.insert(0, {"class_name": "InputLayer", "config": first})
+    else:
+        flatten |= shape
+    write_old_model(tmp_path / "old.h5", layers, (kernel, bias))
+    dataset = mnist.load("sklearn_digits")
+    pixels = dataset.test_images.reshape(-1, 784) / np.float32(255)
+    errors = ((pixels @ kernel + bias).argmax(axis=1) != dataset.test_labels).sum()
+    assert f"({errors} errors / 360)" in accuracy_of(capsys, tmp_path / "old.h5")
+
+
 def test_a_network_of_another_task():
     with pytest.raises(ValueError, match="not 10 classes"):
         CNN_MNIST.Classifier(foreign(keras.layers.Dense(3)))
