@@ -10,6 +10,7 @@ load_model.py needs to read pictures with it.
 """
 
 import contextlib
+import json
 import logging
 import os
 import shutil
@@ -19,6 +20,7 @@ import time
 import warnings
 from pathlib import Path
 
+import h5py
 import numpy as np
 
 from digits import UserError, cli, flags, mnist, network, results
@@ -224,12 +226,33 @@ def load_keras(path, kind, args):
         warnings.filterwarnings("error", "Skipping|.*could not be loaded", UserWarning)
         copy = shutil.copy(path, Path(folder, f"network{ending}"))
         if kind == "model":
+            add_input_layer(copy)
             model = keras.models.load_model(copy, compile=False)
         else:
             model = build_network(args.filters, args.dense_layers, args.activation)
             model.load_weights(copy)
     model.summary()
     return model
+
+
+def add_input_layer(path):
+    """Give a Sequential model of early Keras 2 the input layer that Keras 3 needs.
+
+    Until 2.2 the first layer itself held the input's shape, and the configuration was
+    a list of layers.
+    """
+    with h5py.File(path, "a") as file:
+        config = json.loads(file.attrs["model_config"])
+        if config["class_name"] != "Sequential":
+            return
+        layers = config["config"]
+        layers = layers if isinstance(layers, list) else layers["layers"]
+        if layers[0]["class_name"] != "InputLayer":
+            shape = layers[0]["config"].pop("batch_input_shape")
+            first = {"batch_shape": shape, "name": "pixels"}
+            layers.insert(0, {"class_name": "InputLayer", "config": first})
+            config["config"] = {"name": "sequential", "layers": layers}
+            file.attrs["model_config"] = json.dumps(config)
 
 
 def keras_hdf5(model):

@@ -128,10 +128,9 @@ def test_networks_from_elsewhere(activation):
 
 def write_old_model(path, layers, weights):
     """Write a whole model as Keras 2 did, whose configuration is not Keras 3's."""
-    config = {
-        "class_name": "Sequential",
-        "config": {"name": "sequential", "layers": layers},
-    }
+    is_early = layers[0]["class_name"] != "InputLayer"
+    inner = layers if is_early else {"name": "sequential", "layers": layers}
+    config = {"class_name": "Sequential", "config": inner}
     with h5py.File(path, "w") as file:
         file.attrs["model_config"] = json.dumps(config).encode()
         file.attrs["backend"], file.attrs["keras_version"] = b"tensorflow", b"2.2.4"
