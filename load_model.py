@@ -61,8 +61,8 @@ def as_line(result):
     """Return a Reading as a line of text."""
     if not result.digits:
         return f"{result.file}: no digit"
-    surest = min(digit.confidence for digit in result.digits)
-    return f"{result.file}: {' '.join(result.rows)} ({reading.percent(surest)} %)"
+    least = min(digit.confidence for digit in result.digits)
+    return f"{result.file}: {' '.join(result.rows)} ({reading.percent(least)} %)"
 
 
 def as_json(result, top):

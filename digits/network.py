@@ -47,11 +47,14 @@ class Network:
         try:
             self._net.setInput(pixels)
             # cv2.dnn may drop or add a dimension.
-            return self._net.forward().reshape(len(pixels), len(CLASSES))
+            outputs = self._net.forward().reshape(len(pixels), len(CLASSES))
+            if not np.isfinite(outputs).all():
+                raise ValueError("not finite")
         except (cv2.error, ValueError) as error:
             raise UserError(
                 f"{self.name}: its ONNX graph does not map 28x28 pixels to 10 digits"
             ) from error
+        return outputs
 
 
 def in_batches(run, images):

@@ -23,8 +23,8 @@ def normalise(ink):
 
 def scaled_into(ink, side):
     """Return ink scaled so that its longer side is `side` pixels, anti-aliased."""
-    scale = side / max(ink.shape)
-    size = [max(1, round(length * scale)) for length in ink.shape[::-1]]
+    scale = side / max(ink.shape[:2])
+    size = [max(1, round(length * scale)) for length in ink.shape[1::-1]]
     shrinks = scale < 1
     return cv2.resize(
         ink, size, interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR

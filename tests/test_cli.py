@@ -18,6 +18,7 @@ SCRIPTS = [
     "benchmarks/measure.py",
     "benchmarks/readme.py",
     "benchmarks/cold_start.py",
+    "benchmarks/real_pictures.py",
 ]
 
 
