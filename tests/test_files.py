@@ -32,13 +32,16 @@ def test_full_disk_keeps_the_old_file(tmp_path):
     assert list(tmp_path.iterdir()) == [path]
 
 
-@pytest.mark.parametrize("name", [".", "missing/file.bin"])
-def test_check_writable_refuses_early(tmp_path, name):
-    with pytest.raises(UserError, match="folder"):
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [(".", "is no file"), ("missing/file.bin", "there is no folder")],
+)
+def test_check_writable_refuses_early(tmp_path, name, reason):
+    with pytest.raises(UserError, match=reason):
         files.check_writable(tmp_path / name)
 
 
 def test_folder_that_is_a_file(tmp_path):
     (tmp_path / "file").write_bytes(b"")
-    with pytest.raises(UserError, match="not written"):
+    with pytest.raises(UserError, match="no folder to write to"):
         files.write_bytes(tmp_path / "file" / "x.bin", b"")
