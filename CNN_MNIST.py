@@ -281,7 +281,7 @@ def parse_args(argv=None):
     """Return the parsed command line."""
     parser = cli.parser(__doc__)
     flags.add_data_flags(parser, output_dir="output/CNN_MNIST")
-    flags.add_network_flags(parser, epochs=5)
+    flags.add_network_flags(parser, epochs=4)
     flags.add_model_flags(parser, save_model=0)
     args = parser.parse_args(argv)
     flags.check_model_flags(parser, args)

@@ -311,7 +311,7 @@ def parse_args(argv=None):
     """Return the parsed command line."""
     parser = cli.parser(__doc__)
     flags.add_data_flags(parser, output_dir="output/tf_cnn")
-    flags.add_network_flags(parser, epochs=10)
+    flags.add_network_flags(parser, epochs=8)
     flags.add_model_flags(parser)
     args = parser.parse_args(argv)
     if args.save_model is None:
