@@ -6,7 +6,7 @@
 
 Three blocks of two convolutions, each halving the picture, then the dense layers.
 
-Measured: 99.58 ± 0.01 % of MNIST's test images over 2 seeds, 5.0 minutes each, on two
+Measured: 99.56 ± 0.03 % of MNIST's test images over 3 seeds, 4.9 minutes each, on two
 cores.
 """
 
