@@ -17,7 +17,7 @@ ACTIVATIONS = [
     "softplus",
     "tanh",
     "sigmoid",
-]  # fmt: skip
+]
 
 
 def add_data_flags(arguments, output_dir):
