@@ -16,8 +16,14 @@ import time
 
 import numpy as np
 
-from digits import UserError, cli, flags, mnist, network, results
-from digits.calibration import fit_temperature, negative_log_likelihood
+from digits import UserError, cli, flags, mnist, network, results, synthesis
+from digits.calibration import (
+    area_under_roc,
+    expected_calibration_error,
+    fit_temperature,
+    log_softmax,
+    negative_log_likelihood,
+)
 from digits.lazy import LazyModule
 from digits.progress import Progress
 
@@ -25,7 +31,8 @@ tf = LazyModule("tensorflow")
 tf2onnx = LazyModule("tf2onnx")
 
 SCRIPT = "tf_cnn.py"
-CLASSES = 10
+CLASSES = {"mnist": network.CLASSES, "real": network.CLASSES + network.JUNK}
+RENDERINGS = 3  # of each training image, for --augmentation real
 DROPOUT = 0.4
 LABEL_SMOOTHING = 0.05
 PEAK_LEARNING_RATE = 0.004
@@ -49,14 +56,14 @@ def pixels_spec():
 
 
 class ConvolutionalNetwork:
-    """Maps pixels (N, 28, 28, 1) float32, 0 to 255, to logits (N, 10).
+    """Maps pixels (N, 28, 28, 1) float32, 0 to 255, to logits (N, classes).
 
     `variables` holds all its tf.Variables by name, `trainable` those that are learned;
     `infer` is its call outside training, compiled.
     """
 
-    def __init__(self, filters, dense_layers, activation, seed):
-        self.activation = getattr(tf.nn, activation)
+    def __init__(self, filters, dense_layers, activation, classes, seed):
+        self.activation, self.classes = getattr(tf.nn, activation), classes
         self.variables, self.strides, channels = {}, {}, 1
         random = np.random.default_rng(seed)
         for block, width in enumerate(filters, 1):
@@ -70,7 +77,7 @@ class ConvolutionalNetwork:
                 self._add(f"{name}/moving_variance", tf.ones(width), trainable=False)
                 self.strides[name] = stride
                 channels = width
-        units = [4 * 4 * channels, *dense_layers, CLASSES]
+        units = [4 * 4 * channels, *dense_layers, classes]
         self.dense = [f"dense{layer}" for layer in range(1, len(units))]
         for name, *shape in zip(self.dense, units, units[1:], strict=False):
             self._add_kernel(name, shape, random)
@@ -181,16 +188,17 @@ def augment(images, seed):
 class Trainer:
     """Trains `network`, and keeps the moving average of its variables in `averaged`."""
 
-    def __init__(self, args, dataset):
-        shape = args.filters, args.dense_layers, args.activation, args.seed
-        self.network = ConvolutionalNetwork(*shape)
-        self.averaged = ConvolutionalNetwork(*shape)
+    def __init__(self, args, images, labels):
+        self.classes = len(CLASSES[args.augmentation])
+        shape = args.filters, args.dense_layers, args.activation, self.classes
+        self.network = ConvolutionalNetwork(*shape, args.seed)
+        self.averaged = ConvolutionalNetwork(*shape, args.seed)
         self.optimizer = AdamW(self.network.trainable)
         self.seed, self.batch_size = args.seed, args.batch_size
-        self.batches = -(-len(dataset.train_images) // args.batch_size)
+        self.batches = -(-len(images) // args.batch_size)
         self.steps = args.epochs * self.batches
-        self.images = tf.constant(dataset.train_images[..., None])
-        self.labels = tf.constant(dataset.train_labels.astype(np.int32))
+        self.images = tf.constant(images[..., None])
+        self.labels = tf.constant(labels.astype(np.int32))
         self.step = tf.function(self._step)
 
     def train_epoch(self, epoch, label):
@@ -213,8 +221,8 @@ class Trainer:
         seed = tf.random.fold_in(tf.constant([self.seed, 0]), step)
         pixels = augment(tf.gather(self.images, chosen), tf.random.fold_in(seed, 0))
         labels = tf.gather(self.labels, chosen)
-        targets = tf.one_hot(labels, CLASSES) * (1 - LABEL_SMOOTHING)
-        targets += LABEL_SMOOTHING / CLASSES
+        targets = tf.one_hot(labels, self.classes) * (1 - LABEL_SMOOTHING)
+        targets += LABEL_SMOOTHING / self.classes
         with tf.GradientTape() as tape:
             logits = self.network(pixels, dropout_seed=tf.random.fold_in(seed, 1))
             losses = tf.nn.softmax_cross_entropy_with_logits(targets, logits)
@@ -236,29 +244,76 @@ def train(args, dataset):
 
     history: a list of results.history_rows.
     """
-    trainer, labels = Trainer(args, dataset), dataset.validation_labels
+    images, labels = dataset.train_images, dataset.train_labels
+    if args.augmentation == "real":
+        images, labels = with_renderings(images, labels, args.seed, RENDERINGS)
+    trainer, labels = Trainer(args, images, labels), dataset.validation_labels
     history, start = [], time.monotonic()
     for epoch in range(args.epochs):
         label = f"Epoch {epoch + 1}/{args.epochs}"
         training = trainer.train_epoch(epoch, label)
         logits = predict_logits(trainer.averaged, dataset.validation_images)
-        errors = int((logits.argmax(axis=1) != labels).sum())
+        errors = int((logits[:, :10].argmax(axis=1) != labels).sum())
         loss = float(negative_log_likelihood(logits, labels))
         validation = loss, 1 - errors / len(labels)
         history.append(results.history_row(epoch + 1, training, validation, start))
         text = results.accuracy_text(errors, len(labels))
         print(f"{label}: validation {text}", file=sys.stderr)
-    return trainer.averaged, history, fit_temperature(logits, labels)
+    return trainer.averaged, history
+
+
+def with_renderings(images, labels, seed, count):
+    """Return images (N, 28, 28) and labels (N,) with `count` renderings of each."""
+    sets = [(images, labels)]
+    with Progress("Rendering", count * len(images)) as bar:
+        for rendering in range(count):
+            seeds = [seed, rendering]
+            sets.append(synthesis.render(images, labels, seeds, bar.update))
+    return tuple(np.concatenate(arrays) for arrays in zip(*sets, strict=True))
+
+
+def calibrate(model, args, dataset):
+    """Return the temperature that makes probabilities of held-back images mean most."""
+    images, labels = dataset.validation_images, dataset.validation_labels
+    if args.augmentation == "real":
+        images, labels = with_renderings(images, labels, args.seed, 1)
+    return fit_temperature(predict_logits(model, images), labels)
+
+
+def rejection(model, temperature, args, dataset):
+    """Return how well digits are told from junk on renderings of the test images.
+
+    A dict: the number of them, the share read right, the expected calibration error and
+    the area under the ROC curve of digits against junk.
+    """
+    images, labels = with_renderings(
+        dataset.test_images, dataset.test_labels, args.seed, 1
+    )
+    rendered = slice(len(dataset.test_images), None)
+    images, labels = images[rendered], labels[rendered]
+    probabilities = np.exp(log_softmax(predict_logits(model, images) / temperature))
+    right = probabilities.argmax(axis=1) == labels
+    junk = labels == synthesis.NOT_A_DIGIT
+    error = expected_calibration_error(probabilities.max(axis=1), right)
+    return {
+        "digits": int((~junk).sum()),
+        "junk": int(junk.sum()),
+        "accuracy_of_digits": float(right[~junk].mean()),
+        "accuracy_of_junk": float(right[junk].mean()),
+        "expected_calibration_error": error,
+        "area_under_roc": area_under_roc(probabilities[:, -1], junk),
+    }
 
 
 def predict_logits(model, images):
-    """Return the logits (N, 10), float32 NumPy, of images (N, 28, 28) uint8."""
-    return network.in_batches(lambda pixels: model.infer(pixels).numpy(), images)
+    """Return the logits (N, classes), float32 NumPy, of images (N, 28, 28) uint8."""
+    run = model.infer
+    return network.in_batches(lambda pixels: run(pixels).numpy(), images, model.classes)
 
 
 def predictor(model):
     """Return a function from images (N, 28, 28) uint8 to their digits (N,)."""
-    return lambda images: predict_logits(model, images).argmax(axis=1)
+    return lambda images: predict_logits(model, images)[:, :10].argmax(axis=1)
 
 
 def to_onnx(model, temperature):
@@ -289,7 +344,7 @@ def load(path):
     onnx, attributes = network.read(path)
     if attributes.get("script") != SCRIPT:
         graph = network.Network(onnx, path)
-        return lambda images: graph.probabilities(images).argmax(axis=1)
+        return lambda images: graph.probabilities(images)[:, :10].argmax(axis=1)
     return predictor(restore(path, attributes))
 
 
@@ -301,7 +356,11 @@ def restore(path, attributes):
         if shape["activation"] not in flags.ACTIVATIONS:
             raise ValueError(shape["activation"])
         model = ConvolutionalNetwork(
-            shape["filters"], shape["dense_layers"], shape["activation"], seed=0
+            shape["filters"],
+            shape["dense_layers"],
+            shape["activation"],
+            len(attributes["classes"]),
+            seed=0,
         )
         for name, variable in model.variables.items():
             variable.assign(stored[name])
@@ -315,6 +374,12 @@ def parse_args(argv=None):
     parser = cli.parser(__doc__)
     flags.add_data_flags(parser, output_dir="output/tf_cnn")
     flags.add_network_flags(parser, epochs=8)
+    parser.add_argument(
+        "--augmentation",
+        choices=CLASSES,
+        default="mnist",
+        help="mnist: for MNIST's record; real: for other people's pens and cameras",
+    )
     flags.add_model_flags(parser)
     args = parser.parse_args(argv)
     if args.save_model is None:
@@ -340,8 +405,12 @@ def main(argv=None):
         predictions = results.score(dataset, predict, summary, start)
     else:
         dataset = mnist.load(args.dataset, args.data_dir)
-        model, history, temperature = train(args, dataset)
+        model, history = train(args, dataset)
+        temperature = calibrate(model, args, dataset)
         summary |= {"temperature": temperature, "validation": history[-1]}
+        summary["classes"] = CLASSES[args.augmentation]
+        if args.augmentation == "real":
+            summary["rejection"] = rejection(model, temperature, args, dataset)
         predictions = results.score(dataset, predictor(model), summary, start)
         if args.save_model:
             save(args.save_weights, model, summary)

@@ -16,6 +16,32 @@ def negative_log_likelihood(logits, labels):
     return -log_softmax(logits)[np.arange(len(labels)), labels].mean()
 
 
+def expected_calibration_error(confidences, right, bins=15):
+    """Return the mean gap between confidence and accuracy, 0 to 1.
+
+    confidences: (N,), 0 to 1; right: (N,) bool. The gaps of equally wide bins count by
+    their number of answers (Naeini et al., 2015).
+    """
+    chosen = np.minimum((confidences * bins).astype(int), bins - 1)
+    gap = np.bincount(chosen, confidences - right, bins)
+    return float(np.abs(gap).sum() / len(confidences))
+
+
+def area_under_roc(scores, positive):
+    """Return the probability that a positive's score is above another's, 0 to 1.
+
+    scores: (N,); positive: (N,) bool, of both kinds. Equal scores count one half (Hanley
+    & McNeil, 1982).
+    """
+    values, inverse, counts = np.unique(
+        scores, return_inverse=True, return_counts=True
+    )
+    ranks = (np.cumsum(counts) - (counts - 1) / 2)[inverse]
+    positives = np.count_nonzero(positive)
+    below = ranks[positive].sum() - positives * (positives + 1) / 2
+    return float(below / (positives * (len(scores) - positives)))
+
+
 def fit_temperature(logits, labels):
     """Return the number that logits are best divided by before the softmax.
 

@@ -21,12 +21,14 @@ LARGEST_ARRAY = 64 << 20  # bytes; ours have less than 3 MB
 LARGEST_FILE = 1 << 30  # bytes
 BATCH = 128  # images that a network is given at once: bounds the memory
 CLASSES = "0123456789"
+JUNK = "-"  # an 11th class that a network may have: no digit
 DAMAGE = (OSError, RuntimeError, ValueError, KeyError, TypeError)
 
 
 class Network:
     """A trained network, run by cv2.dnn from the bytes of its ONNX graph.
 
+    It tells ten digits apart, and from what is no digit if that is an 11th class.
     Raises UserError, with `name` in it, when cv2.dnn cannot run the graph.
     """
 
@@ -40,31 +42,37 @@ class Network:
             ) from error
 
     def probabilities(self, images):
-        """Return (N, 10) float32 probabilities of images (N, 28, 28), 0 to 255."""
-        return in_batches(self._run, images)
+        """Return (N, 11) float32 of images (N, 28, 28), 0 to 255.
+
+        The last column is the probability of no digit: 0 if the network has no such
+        class.
+        """
+        return in_batches(self._run, images, len(CLASSES + JUNK))
 
     def _run(self, pixels):
         try:
             self._net.setInput(pixels)
             # cv2.dnn may drop or add a dimension.
-            outputs = self._net.forward().reshape(len(pixels), len(CLASSES))
-            if not np.isfinite(outputs).all():
-                raise ValueError("not finite")
+            outputs = self._net.forward().reshape(len(pixels), -1)
+            missing = len(CLASSES + JUNK) - outputs.shape[1]
+            if missing not in (0, 1) or not np.isfinite(outputs).all():
+                raise ValueError(f"{outputs.shape} or not finite")
         except (cv2.error, ValueError) as error:
             raise UserError(
                 f"{self.name}: its ONNX graph does not map 28x28 pixels to 10 digits"
             ) from error
-        return outputs
+        return np.pad(outputs, ((0, 0), (0, missing)))
 
 
-def in_batches(run, images):
-    """Return (N, 10) of images (N, 28, 28), 0 to 255, by calls of `run` on BATCH each.
+def in_batches(run, images, classes=len(CLASSES)):
+    """Return (N, classes) of images (N, 28, 28), by calls of `run` on BATCH each.
 
-    run: a function from pixels (BATCH or fewer, 28, 28, 1) float32 to (…, 10) float32.
+    images: 0 to 255; run: a function from pixels (BATCH or fewer, 28, 28, 1) float32 to
+    (…, classes) float32.
     """
     starts = range(0, len(images), BATCH)
     batches = [run(np.float32(images[i : i + BATCH])[..., None]) for i in starts]
-    return np.concatenate([np.empty((0, len(CLASSES)), np.float32), *batches])
+    return np.concatenate([np.empty((0, classes), np.float32), *batches])
 
 
 @contextlib.contextmanager

@@ -105,7 +105,7 @@ def attributes(summary):
     """Return what of a scored summary goes into a model file."""
     long = {"wrong_indices", "confusion_matrix"}
     short = {name: value for name, value in summary.items() if name not in long}
-    return short | {"seed": summary["arguments"]["seed"], "classes": network.CLASSES}
+    return {"classes": network.CLASSES} | short | {"seed": summary["arguments"]["seed"]}
 
 
 def write(folder, dataset, summary, predictions):

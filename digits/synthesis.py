@@ -1,0 +1,117 @@
+"""MNIST's digits as load_model.py meets them in other people's pictures, and what is no
+digit: for `tf_cnn.py --augmentation real`, and to measure each step of reading.
+
+A digit is written with another pen (digits.pens), put on paper and photographed
+(digits.paper), then found and normalised by the very steps that read a user's picture.
+"""
+
+import multiprocessing
+import os
+from concurrent.futures import ProcessPoolExecutor
+
+import cv2
+import numpy as np
+
+from digits import junk
+from digits.find import find_digits
+from digits.ink import extract_ink
+from digits.normalise import normalise
+from digits.paper import photograph
+from digits.pens import written
+
+NOT_A_DIGIT = 10  # the label after the digits'
+JUNK_SHARE = 0.3  # of the examples
+CHUNK = 250  # images that a process renders at a time
+HEIGHTS = 16, 110  # pixels of a rendered digit
+LEAST_OVERLAP = 0.75  # of the boxes' union: less, and something else was found
+
+
+def render(images, labels, seed, progress=None):
+    """Return (images, labels) as a network will see them in real pictures.
+
+    images: (N, 28, 28) uint8, labels: (N,) of MNIST. Of each a digit or a piece of junk
+    is rendered; those that are not found again are left out, so that M <= N come back:
+    (M, 28, 28) uint8 and (M,) uint8, NOT_A_DIGIT for junk. seed: a list of int, which
+    alone decides; progress: a function called with how many more are rendered.
+    """
+    chunks = [
+        (images[start:][:CHUNK], labels[start:][:CHUNK], [*seed, start])
+        for start in range(0, len(images), CHUNK)
+    ]
+    found = []
+    spawn = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(os.cpu_count(), spawn, cv2.setNumThreads, (1,)) as pool:
+        for (chunk, *_), result in zip(chunks, pool.map(_render, chunks), strict=True):
+            found.append(result)
+            if progress:
+                progress(len(chunk))
+    return tuple(np.concatenate(arrays) for arrays in zip(*found, strict=True))
+
+
+def _render(chunk):
+    images, labels, seed = chunk
+    random = np.random.default_rng(seed)
+    seen = []
+    for index in range(len(images)):
+        ink, label = example(images, labels, index, random)
+        image = seen_by_network(ink, random)
+        if image is not None:
+            seen.append((image, label))
+    return (
+        np.array([image for image, _ in seen], np.uint8).reshape(-1, 28, 28),
+        np.array([label for _, label in seen], np.uint8),
+    )
+
+
+def example(images, labels, index, random):
+    """Return (fine ink, label) of image `index`, or of junk."""
+    if random.random() >= JUNK_SHARE:
+        return written(images[index], labels[index], random), int(labels[index])
+    kind = random.choice(5, p=(0.45, 0.1, 0.1, 0.15, 0.2))
+    if kind == 0:
+        ink = junk.letter(random)
+    elif kind == 1:
+        ink = junk.scribble(random)
+    elif kind == 2:
+        ink = junk.blot(random)
+    elif kind == 3:
+        ink = junk.half(images[index], labels[index], random)
+    else:
+        two = [index, random.integers(len(images))]
+        ink = junk.pair(images[two], labels[two], random)
+    return ink, NOT_A_DIGIT
+
+
+def seen_by_network(ink, random):
+    """Return the (28, 28) image that reading finds of fine ink on paper, or None."""
+    if not ink.any():
+        return None
+    low, high = np.log(HEIGHTS)
+    height = np.exp(random.uniform(low, high))
+    canvas, box = placed(junk.cropped(ink), height, random)
+    pieces = find_digits(extract_ink(photograph(canvas, height, random)))
+    best = max(pieces, key=lambda piece: overlap(piece[:4], box), default=None)
+    if best is None or overlap(best[:4], box) < LEAST_OVERLAP:
+        return None
+    return normalise(best.ink)
+
+
+def placed(ink, height, random):
+    """Return (canvas, box): ink scaled to `height` pixels somewhere on a larger canvas.
+
+    canvas: (H, W) uint8; box: (x, y, width, height) of the ink on it.
+    """
+    scale = height / max(ink.shape)
+    size = [max(1, round(side * scale)) for side in ink.shape[::-1]]
+    small = cv2.resize(ink, size, interpolation=cv2.INTER_AREA)
+    margins = np.int32(np.ceil(height * random.uniform(0.15, 0.9, (2, 2))))
+    x, y = margins[1, 0], margins[0, 0]
+    return np.pad(small, margins), (x, y, *size)
+
+
+def overlap(box, other):
+    """Return the share of two boxes' union that both cover, 0 to 1."""
+    across = min(box[0] + box[2], other[0] + other[2]) - max(box[0], other[0])
+    down = min(box[1] + box[3], other[1] + other[3]) - max(box[1], other[1])
+    both = max(across, 0) * max(down, 0)
+    return both / (box[2] * box[3] + other[2] * other[3] - both)
