@@ -12,6 +12,9 @@ SPECK_SHARE = 0.12  # of the digits' height: smaller pieces are dirt
 LOOSE_SHARE = 0.6  # of the digits' height: smaller pieces are parts of a digit
 NEAR_SHARE = 0.2  # of the digits' height: how far a part is from its digit at most
 PAGE = 4  # pieces of like height away from the border: several digits, or a page
+FRAME_SHARE = 0.6  # of the picture's width and height: what is so large …
+FRAMED = 3  # … and has so many pieces inside is no digit
+MOST = 500  # pieces that are looked at: more is noise
 LINE_ASPECT = 12  # width to height of a ruled line
 
 
@@ -32,12 +35,13 @@ def find_digits(ink, single=False):
     """
     labels, boxes = components(ink)
     boxes = without_edges(boxes, ink.shape)
-    boxes = without_lines(boxes)
+    boxes = without_frames(without_lines(boxes), ink.shape)
     if not boxes:
         return []
     height = digit_height(boxes)
     smallest = max(SMALLEST, SPECK_SHARE * height)
     boxes = {k: box for k, box in boxes.items() if max(box[2:]) >= smallest}
+    boxes = largest(boxes, MOST)
     groups = [set(boxes)] if single and boxes else group(boxes, height)
     return [_piece(ink, labels, boxes, members) for members in groups]
 
@@ -75,14 +79,44 @@ def without_lines(boxes):
     return {label: box for label, box in boxes.items() if box[2] < LINE_ASPECT * box[3]}
 
 
+def without_frames(boxes, shape):
+    """Return the boxes less what surrounds others, as the edges of a sheet do."""
+    height, width = shape
+    frames = {
+        k
+        for k, box in boxes.items()
+        if box[2] > FRAME_SHARE * width
+        and box[3] > FRAME_SHARE * height
+        and sum(surrounds(box, other) for other in boxes.values()) >= FRAMED
+    }
+    return {k: box for k, box in boxes.items() if k not in frames}
+
+
+def surrounds(box, other):
+    """Tell whether a box (x, y, width, height) holds another, of less than half its height."""
+    return (
+        box[0] < other[0]
+        and box[1] < other[1]
+        and box[0] + box[2] > other[0] + other[2]
+        and box[1] + box[3] > other[1] + other[3]
+        and other[3] < 0.5 * box[3]
+    )
+
+
+def largest(boxes, count):
+    """Return the `count` highest of boxes {label: box}."""
+    labels = sorted(boxes, key=lambda k: boxes[k][3], reverse=True)
+    return {k: boxes[k] for k in labels[:count]}
+
+
 def digit_height(boxes):
     """Return the height, in pixels, of the digits that boxes {label: box} belong to.
 
-    It is the median in which each box counts as often as it is high, so that many
-    specks weigh less than a few digits.
+    It is the median in which each box counts by its height squared, so that many specks
+    weigh less than a few digits.
     """
-    heights = np.sort([box[3] for box in boxes.values()])
-    weights = np.cumsum(heights)
+    heights = np.sort([box[3] for box in boxes.values()]).astype(float)
+    weights = np.cumsum(heights**2)
     return int(heights[np.searchsorted(weights, weights[-1] / 2)])
 
 

@@ -3,110 +3,150 @@
 import cv2
 import numpy as np
 
+from digits.lines import without_lines
+
 COARSE_SIDE = 192  # pixels of the small picture that the paper is estimated on
 MEDIAN_SHARE = 0.3  # of the coarse side: wider than strokes, narrower than the light
 BLUR_SHARE = 0.04  # of the coarse side
 PAPER_RATIO = 0.92  # of the rough background: darker than this may be ink
 DARKEST_PAPER = 32  # of 255: nothing is told from darker paper by its ratio
 DIMMEST_CHANNEL = 0.25  # of the paper's brightest channel: yellow paper has no blue
-FAINTEST = 0.025  # share of the paper's light that the faintest pencil takes away
+FAINTEST = 3  # of 255: what the faintest pencil takes away of the paper's light
+STEP = 40  # of 255: where the surroundings change so much, they tell nothing
 NOISE_FACTOR = 5  # ink differs from paper by so many standard deviations of its noise
 
 
-def extract_ink(picture):
+def extract_ink(picture, light_on_dark=None):
     """Return the ink of a picture: (H, W) uint8, 0 = paper, 255 = ink.
 
-    picture: (H, W, 3) uint8 BGR. The paper's own brightness, estimated around each
-    pixel from pixels that are not ink, is divided out, then the ink is stretched to
-    255. All zeros when nothing stands out of the paper's noise.
+    picture: (H, W, 3) uint8 BGR; light_on_dark: whether its ink is lighter than its
+    paper, None to tell it from the picture. The paper's own brightness, estimated
+    around each pixel from pixels that are not ink, is divided out, then the ink is
+    stretched to 255. All zeros when nothing stands out of the paper's noise.
     """
-    if is_light_on_dark(picture):
-        picture = 255 - picture
-    channels = cv2.split(picture)
-    light = [_median(_coarse(channel)) for channel in channels]
-    # The channel in which ink is darkest counts: so red and blue ink are dark.
-    darkness = [
-        missing_light(channel)
-        for channel, brightness in zip(channels, light, strict=True)
-        if brightness >= DIMMEST_CHANNEL * max(light)
-    ]
-    return stretch(np.max(darkness, axis=0))
+    small = coarse(picture)
+    if light_on_dark is None:
+        light_on_dark = is_light_on_dark(small)
+    if light_on_dark:
+        picture, small = 255 - picture, 255 - small
+    darkness = missing_light(picture, small)
+    noise = noise_of(darkness)
+    floor = max(FAINTEST, NOISE_FACTOR * noise)
+    return stretch(without_lines(darkness, floor), noise, floor)
 
 
-def missing_light(channel):
-    """Return the share of the paper's light that is missing, (H, W) float32, up to 1.
+def coarse(picture):
+    """Return a picture (H, W, 3) uint8 scaled down to COARSE_SIDE."""
+    scale = COARSE_SIDE / max(picture.shape)
+    if scale >= 1:
+        return picture
+    size = [max(1, round(side * scale)) for side in picture.shape[1::-1]]
+    return cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
 
-    channel: (H, W) uint8, dark ink on bright paper.
-    """
-    paper = background(channel)
-    return (paper - channel) / np.maximum(paper, DARKEST_PAPER)
 
-
-def is_light_on_dark(picture):
-    """Tell whether a BGR picture has light strokes on a dark ground.
+def is_light_on_dark(small):
+    """Tell whether a coarse picture has light strokes on a dark ground.
 
     Strokes are the few pixels that differ much from their surroundings: the sign of the
     third moment of that difference is theirs.
     """
-    small = _coarse(cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY))
-    difference = small - cv2.medianBlur(small, _median_size(small)).astype(np.float32)
+    gray = cv2.cvtColor(small, cv2.COLOR_BGR2GRAY)
+    rough = cv2.medianBlur(gray, _median_size(gray))
+    difference = cv2.subtract(gray, rough, dtype=cv2.CV_32F)
+    # At the edge of a sheet or a shadow the surroundings are of two kinds.
+    window = np.ones((2 * (_median_size(gray) // 8) + 1,) * 2)
+    steps = cv2.morphologyEx(rough, cv2.MORPH_GRADIENT, window)
+    difference[steps > STEP] = 0
     return float((difference**3).sum()) > 0
 
 
-def background(channel):
-    """Return the brightness of the paper at each pixel, (H, W) float32.
+def missing_light(picture, small):
+    """Return the share of the paper's light that is missing, (H, W) uint8, 255 = all.
+
+    picture: (H, W, 3) uint8 BGR, dark ink on bright paper; small: its coarse picture.
+    The channel in which ink is darkest counts: so red and blue ink are dark.
+    """
+    height, width = picture.shape[:2]
+    paper = np.maximum(background(small), DARKEST_PAPER)
+    paper = cv2.resize(paper, (width, height), interpolation=cv2.INTER_LINEAR)
+    share = cv2.divide(picture, paper, scale=255, dtype=cv2.CV_8U)
+    light = [_median(channel) for channel in cv2.split(small)]
+    brightest = max(light)
+    channels = [
+        channel
+        for channel, brightness in zip(cv2.split(share), light, strict=True)
+        if brightness >= DIMMEST_CHANNEL * brightest
+    ]
+    darkest = channels[0]
+    for channel in channels[1:]:
+        darkest = cv2.min(darkest, channel)
+    return 255 - darkest
+
+
+def background(small):
+    """Return the colour of the paper at each pixel, (H, W, 3) uint8.
 
     A median finds the paper roughly; then the pixels that are not darker are
     blurred, leaving out all others.
     """
-    small = _coarse(channel)
-    rough = cv2.medianBlur(small, _median_size(small)).astype(np.float32)
+    rough = cv2.medianBlur(small, _median_size(small))
     is_paper = np.float32(small > PAPER_RATIO * rough)
     is_paper = cv2.erode(is_paper, np.ones((3, 3)))
     sigma = BLUR_SHARE * max(small.shape)
     weight = cv2.GaussianBlur(is_paper, (0, 0), sigma) + 1e-3
     paper = cv2.GaussianBlur(is_paper * small, (0, 0), sigma) + 1e-3 * rough
-    height, width = channel.shape
-    return cv2.resize(paper / weight, (width, height), interpolation=cv2.INTER_LINEAR)
+    return np.uint8(np.rint(paper / weight))
 
 
-def stretch(darkness):
-    """Return darkness (H, W), up to 1, as ink (H, W) uint8: noise 0, the pen 255.
+def noise_of(darkness):
+    """Return the standard deviation of the paper's noise in darkness (H, W) uint8.
 
-    The noise is the median deviation, or neighbours' median difference if that is more:
-    where paper is as bright as a camera can tell, most pixels deviate by nothing.
+    It is the median deviation, or neighbours' median difference if that is more: where
+    paper is as bright as a camera can tell, most pixels deviate by nothing.
     """
-    deviation = _median(np.abs(darkness - _median(darkness)))
-    difference = _median(np.abs(np.diff(darkness, axis=1)))
-    noise = max(1.4826 * deviation, 1.0484 * difference)  # as of a normal distribution
-    candidates = darkness[darkness > max(FAINTEST, NOISE_FACTOR * noise)]
-    if not len(candidates):
+    middle = _median(darkness)
+    deviation = _median(cv2.absdiff(darkness, np.full_like(darkness, middle)))
+    difference = _median(cv2.absdiff(darkness[:, 1:], darkness[:, :-1]))
+    return max(1.4826 * deviation, 1.0484 * difference)  # as of a normal distribution
+
+
+def stretch(darkness, noise, floor):
+    """Return darkness (H, W) uint8 as ink (H, W) uint8: noise 0, the pen 255."""
+    counts = np.bincount(darkness.ravel(), minlength=256)
+    counts[: int(floor) + 1] = 0
+    if not counts.any():
         return np.zeros(darkness.shape, np.uint8)
-    threshold = _otsu(candidates)
-    level = _median(candidates[candidates >= threshold])
-    floor = min(2 * noise, level / 2)
-    return np.uint8(255 * np.clip((darkness - floor) / (level - floor), 0, 1))
+    counts[: _otsu(counts)] = 0
+    level = _middle(counts)
+    bottom = min(2 * noise, level / 2)
+    ramp = 255 * np.clip((np.arange(256) - bottom) / (level - bottom), 0, 1)
+    return cv2.LUT(darkness, np.uint8(ramp))
 
 
 def _median(values):
-    """Return the upper median; np.median would import another 10 ms of NumPy."""
-    middle = values.size // 2
-    return float(np.partition(values, middle, axis=None)[middle])
+    """Return the upper median of uint8 values."""
+    return _middle(np.bincount(values.ravel(), minlength=256))
 
 
-def _otsu(values):
-    """Return the threshold that best parts values (N,), 0 to 1, in two (Otsu, 1979)."""
-    column = np.uint8(255 * values)[:, None]
-    threshold, _ = cv2.threshold(column, 0, 255, cv2.THRESH_BINARY + cv2.THRESH_OTSU)
-    return threshold / 255
+def _middle(counts):
+    """Return the upper median of counts (256,) of the values 0 to 255."""
+    total = np.cumsum(counts)
+    return int(np.searchsorted(total, total[-1] // 2, side="right"))
 
 
-def _coarse(gray):
-    scale = COARSE_SIDE / max(gray.shape)
-    if scale >= 1:
-        return gray
-    size = [max(1, round(side * scale)) for side in gray.shape[::-1]]
-    return cv2.resize(gray, size, interpolation=cv2.INTER_AREA)
+def _otsu(counts):
+    """Return the lowest value of the upper part that counts (256,) fall in.
+
+    The parts' means are as far apart as can be (Otsu, 1979).
+    """
+    values = np.arange(256)
+    below, mass = np.cumsum(counts), np.cumsum(counts * values)
+    above = below[-1] - below
+    with np.errstate(invalid="ignore"):
+        gap = mass / below - (mass[-1] - mass) / above
+        variance = np.where((below > 0) & (above > 0), below * above * gap**2, -1)
+    best = int(variance.argmax())
+    return best + 1 if variance[best] >= 0 else int(counts.argmax())
 
 
 def _median_size(small):

@@ -14,11 +14,30 @@ STROKE = 2.2  # pixels: MNIST's strokes are rarely thinner
 
 
 def normalise(ink):
-    """Return a digit's ink (H, W) uint8 as an MNIST image, (28, 28) uint8."""
+    """Return a digit's ink (H, W) uint8 as an MNIST image, (28, 28) uint8.
+
+    An MNIST image comes back unchanged.
+    """
+    if is_mnist_image(ink):
+        return ink
     fine = thicken(scaled_into(ink, FINE * BOX))
     small = scaled_into(fine, BOX).astype(np.float32)
     peak = small.max()
     return centred(small * (255 / peak) if peak else small)
+
+
+def is_mnist_image(ink):
+    """Tell whether ink (H, W) uint8 is as MNIST's images are.
+
+    They are 28x28, of a 20x20 box at most whose centre of mass is in the middle.
+    """
+    if ink.shape != (SIZE, SIZE) or not ink.any():
+        return False
+    _, _, width, height = cv2.boundingRect(ink)
+    moments = cv2.moments(ink)
+    middle = np.array([moments["m10"], moments["m01"]]) / moments["m00"]
+    off_centre = np.abs(middle - (SIZE - 1) / 2).max()
+    return max(width, height) == BOX and off_centre <= 1
 
 
 def scaled_into(ink, side):

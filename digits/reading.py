@@ -1,17 +1,19 @@
 """From pictures to readings: decode, ink, find, normalise, classify, arrange."""
 
+import itertools
 import math
 from typing import NamedTuple
 
-import cv2
 import numpy as np
 
 from digits import UserError
+from digits.accept import accept, worth
 from digits.arrange import arrange
 from digits.decode import decode
-from digits.find import find_digits
-from digits.ink import extract_ink
-from digits.normalise import BOX, SIZE, normalise
+from digits.find import Piece, find_digits
+from digits.ink import coarse, extract_ink, is_light_on_dark
+from digits.normalise import SIZE, is_mnist_image
+from digits.second_look import SURE, look_again, look_at
 
 PICTURES_AT_ONCE = 32  # classified together: of 6 MB each at most
 
@@ -20,7 +22,7 @@ class Digit(NamedTuple):
     """One digit of a picture.
 
     digit: 0 to 9; confidence: its probability; box: (x, y, width, height) in pixels of
-    the upright picture; row: counted from 0 at the top; probabilities: (10,) float32;
+    the upright picture; row: counted from 0 at the top; probabilities: (11,) float32, the last of no digit;
     image: (28, 28) uint8, what the network saw.
     """
 
@@ -66,64 +68,80 @@ def read_pictures(paths, network, threshold, single=False):
     `single`: each picture holds exactly one digit, so that the surest answer counts.
     """
     for start in range(0, len(paths), PICTURES_AT_ONCE):
-        batch = [_segment(path, single) for path in paths[start:][:PICTURES_AT_ONCE]]
-        images = [image for _, found in batch for _, image in found]
-        probabilities = iter(network.probabilities(np.array(images)))
-        for reading, found in batch:
-            sure = [
-                (box, image, row)
-                for (box, image), row in zip(found, probabilities, strict=False)
-                if single or row.max() >= threshold
-            ]
-            yield reading._replace(digits=_in_order(sure, reading.scale))
+        readings = [_decode(path) for path in paths[start:][:PICTURES_AT_ONCE]]
+        pieces = [_pieces(reading.picture, single) for reading in readings]
+        looks = iter(look_at([p for found in pieces for p in found], network))
+        for reading, found in zip(readings, pieces, strict=True):
+            seen = list(itertools.islice(looks, len(found)))
+            if single:
+                seen = [_trusted(look) for look in seen]
+            elif reading.picture is not None:
+                seen = _doubted(reading.picture, seen, network, threshold)
+            yield reading._replace(digits=_in_order(seen, reading.scale))
 
 
-def _segment(path, single):
-    """Return a Reading without digits, and [(box, (28, 28) image)] that were found."""
+def _decode(path):
+    """Return a Reading without digits."""
     try:
         picture, scale = decode(path)
     except UserError as error:
-        return Reading(str(path), [], error=str(error)), []
-    reading = Reading(str(path), [], picture=picture, scale=scale)
-    if is_mnist_image(picture):
-        return reading, [((0, 0, SIZE, SIZE), picture[..., 0])]
-    pieces = find_digits(extract_ink(picture), single)
-    return reading, [(piece[:4], normalise(piece.ink)) for piece in pieces]
+        return Reading(str(path), [], error=str(error))
+    return Reading(str(path), [], picture=picture, scale=scale)
 
 
-def is_mnist_image(picture):
-    """Tell whether a BGR picture is an MNIST image already: it is then read unchanged.
+def _pieces(picture, single, light_on_dark=None):
+    """Return the Pieces of a picture (H, W, 3), or of none."""
+    if picture is None:
+        return []
+    if _is_mnist_picture(picture):
+        return [Piece(0, 0, SIZE, SIZE, picture[..., 0])]
+    return find_digits(extract_ink(picture, light_on_dark), single)
 
-    MNIST's are 28x28, gray, white on black, of a 20x20 box at most whose centre of mass
-    is in the middle.
+
+def _is_mnist_picture(picture):
+    """Tell whether a BGR picture is a gray MNIST image, to be read unchanged."""
+    gray = picture[..., 0]
+    return is_mnist_image(gray) and not (picture != gray[..., None]).any()
+
+
+def _trusted(look):
+    """Return a Look as if it was sure to show a digit."""
+    digits = look.probabilities[:10] / max(look.probabilities[:10].sum(), 1e-9)
+    return look._replace(probabilities=np.append(digits, np.float32(0)))
+
+
+def _doubted(picture, looks, network, threshold):
+    """Return the Looks that show digits, after a second look where that is doubtful.
+
+    Where most of the ink makes no sense, the ink may be the other way round: light on
+    dark instead of dark on light.
     """
-    if picture.shape[:2] != (SIZE, SIZE):
-        return False
-    image = picture[..., 0]
-    if not image.any() or (picture != image[..., None]).any():
-        return False
-    _, _, width, height = cv2.boundingRect(image)
-    moments = cv2.moments(image)
-    middle = np.array([moments["m10"], moments["m01"]]) / moments["m00"]
-    off_centre = np.abs(middle - (SIZE - 1) / 2).max()
-    return max(width, height) == BOX and off_centre <= 1
+    looks = look_again(looks, network)
+    digits = accept(looks, threshold)
+    if 2 * len(digits) > len(looks) or _is_mnist_picture(picture):
+        return digits
+    polarity = is_light_on_dark(coarse(picture))
+    pieces = _pieces(picture, single=False, light_on_dark=not polarity)
+    others = look_again(look_at(pieces, network), network)
+    other_digits = accept(others, max(threshold, SURE))
+    better = worth(other_digits, others) > max(0, worth(digits, looks))
+    return other_digits if better else digits
 
 
-def _in_order(found, scale):
-    """Return Digits in reading order of [(box, image, probabilities)]."""
+def _in_order(looks, scale):
+    """Return Digits in reading order of Looks."""
     digits = []
-    for row, indices in enumerate(arrange([box for box, _, _ in found])):
+    for row, indices in enumerate(arrange([look.piece[:4] for look in looks])):
         for index in indices:
-            box, image, probabilities = found[index]
-            digit = int(probabilities.argmax())
+            look = looks[index]
             digits.append(
                 Digit(
-                    digit=digit,
-                    confidence=float(probabilities[digit]),
-                    box=tuple(round(length * scale) for length in box),
+                    digit=look.digit,
+                    confidence=look.chance,
+                    box=tuple(round(length * scale) for length in look.piece[:4]),
                     row=row,
-                    probabilities=probabilities,
-                    image=image,
+                    probabilities=look.probabilities,
+                    image=look.image,
                 )
             )
     return digits

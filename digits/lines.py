@@ -1,0 +1,143 @@
+"""Ruled and squared paper: its lines are found and removed, strokes that cross them stay.
+
+A family of parallel lines shows as narrow peaks of the rows' coverage once the picture
+is sheared by the lines' slope (a projection profile, Postl, 1986). A line's pixels are
+those whose vertical run of ink is no longer than the line is thick (Roach & Tatem,
+1988, on staff lines); where a stroke crosses, the run is longer.
+"""
+
+import cv2
+import numpy as np
+
+from digits.normalise import stroke_width
+
+SMALLEST_SIDE = 32  # pixels: smaller pictures are drawings
+PROFILE_SIDE = 400  # pixels of the small mask whose profile is taken
+SLOPES = np.tan(np.deg2rad(np.arange(-10, 10.1, 0.25)))
+COVERAGE = 0.7  # of the picture's width: a line reaches so far, rows of digits do not
+THIN = 0.7  # of the digits' strokes: a line that is alone is so thin
+PALE = 0.7  # of the digits' darkness: or so pale
+RISE = 0.35  # by which a line's coverage exceeds the paper's beside it
+MARGIN = 0.03  # of the width: a line ends there, not before
+THICKEST = 0.02  # of the picture's longer side
+DARKER = 1.4  # times as dark as the line: the pen that crosses it
+
+
+def without_lines(darkness, floor):
+    """Return darkness (H, W) uint8 with both families of lines set to 0.
+
+    floor: the darkness that is no noise.
+    """
+    if min(darkness.shape) < SMALLEST_SIDE:
+        return darkness
+    mask = np.uint8(darkness > floor)
+    across = line_pixels(mask, darkness)
+    # Where lines cross, the level one is told from a stroke once the other is gone.
+    rest = mask & ~across
+    down = line_pixels(rest.T.copy(), darkness.T.copy()).T
+    erased = across | down
+    if not erased.any():
+        return darkness
+    # The blurred rim of a line lies below the floor; that of a kept stroke stays.
+    kept = cv2.dilate(mask & ~erased, np.ones((3, 3)))
+    rim = cv2.dilate(erased, np.ones((5, 5))) & ~kept
+    return np.where(erased | rim, 0, darkness)
+
+
+def line_pixels(mask, darkness):
+    """Return the pixels of nearly level lines, (H, W) uint8 0 or 1.
+
+    mask: (H, W) uint8, 1 where there is ink; darkness: (H, W) uint8.
+    """
+    factor = max(1, round(max(mask.shape) / PROFILE_SIDE))
+    small = cv2.dilate(mask, np.ones((factor, factor)))[::factor, ::factor]
+    slope, rows = find_lines(small)
+    if not len(rows):
+        return np.zeros_like(mask)
+    height, width = mask.shape
+    level = sheared(mask, slope)
+    reach = max(1, round(0.004 * max(mask.shape))) + factor
+    band = np.zeros(len(level), np.uint8)
+    band[np.clip(rows * factor + factor // 2, 0, len(level) - 1)] = 1
+    band = cv2.dilate(band[:, None], np.ones((2 * reach + 1, 1)))
+    inside = level & band
+    thickness = line_thickness(inside, band)
+    if thickness > max(7, THICKEST * max(mask.shape)):
+        return np.zeros_like(mask)
+    longer = np.ones((round(2 * thickness) + 3, 1))
+    lines = inside & ~cv2.morphologyEx(level, cv2.MORPH_OPEN, longer)
+    lines = unsheared(lines, slope, height)
+    several = np.count_nonzero(np.diff(rows) > 1) > 0
+    if not several and not is_unlike(lines, mask & ~lines, thickness, darkness):
+        return np.zeros_like(mask)
+    values = darkness[lines > 0]
+    if not len(values):
+        return np.zeros_like(mask)
+    core = int(0.85 * len(values))  # most of the others are a line's blurred rim
+    pen = DARKER * np.partition(values, core)[core]
+    return lines & np.uint8(darkness < pen)
+
+
+def is_unlike(line, rest, thickness, darkness):
+    """Tell whether a line that is alone is thinner or paler than the rest's strokes.
+
+    Else it is more likely a stroke itself. Arguments: (H, W) uint8, but `thickness`.
+    """
+    if thickness < THIN * stroke_width(255 * rest):
+        return True
+    strokes = cv2.erode(rest, np.ones((3, 3))) if rest.any() else rest
+    values, others = darkness[line > 0], darkness[strokes > 0]
+    return len(others) > 0 and values.mean() < PALE * others.mean()
+
+
+def find_lines(mask):
+    """Return (slope, rows) of the level lines of a small mask (H, W) uint8.
+
+    rows: (K,) int, where the lines are in the mask sheared by `slope`.
+    """
+    thick = cv2.dilate(mask, np.ones((2, 1)))
+    best, best_slope, best_rows = 0.0, 0.0, np.array([], int)
+    for slope in SLOPES:
+        coverage = row_coverage(thick, slope)
+        window = np.ones((2 * max(5, len(mask) // 60) + 1, 1))
+        beside = cv2.erode(coverage, window)[:, 0]
+        coverage = coverage[:, 0]
+        rows = np.flatnonzero((coverage >= COVERAGE) & (coverage - beside >= RISE))
+        score = float((coverage[rows] ** 2).sum())
+        if score > best:
+            best, best_slope, best_rows = score, slope, rows
+    level = sheared(thick, best_slope)[best_rows]
+    margin = max(2, round(MARGIN * mask.shape[1]))
+    ends = level[:, :margin].any(axis=1) & level[:, -margin:].any(axis=1)
+    return best_slope, best_rows[ends]
+
+
+def row_coverage(mask, slope):
+    """Return the share of ink in each row of a sheared mask, (H', 1) float32."""
+    level = sheared(mask, slope)
+    ink = cv2.reduce(level, 1, cv2.REDUCE_SUM, dtype=cv2.CV_32F)
+    return ink / mask.shape[1]
+
+
+def sheared(mask, slope):
+    """Return a mask whose lines of that slope are level; it is higher than the mask."""
+    height, width = mask.shape
+    drop = abs(slope) * width
+    matrix = np.float32([[1, 0, 0], [-slope, 1, max(slope * width, 0)]])
+    size = width, height + int(np.ceil(drop))
+    return cv2.warpAffine(mask, matrix, size, flags=cv2.INTER_NEAREST)
+
+
+def unsheared(mask, slope, height):
+    """Return the mask (height, W) that `sheared` made a mask of."""
+    width = mask.shape[1]
+    matrix = np.float32([[1, 0, 0], [slope, 1, -max(slope * width, 0)]])
+    return cv2.warpAffine(mask, matrix, (width, height), flags=cv2.INTER_NEAREST)
+
+
+def line_thickness(inside, band):
+    """Return the median number of ink pixels of a column in a line's band."""
+    edges = np.flatnonzero(np.diff(band[:, 0], prepend=0) == 1)
+    counts = np.add.reduceat(inside, edges, axis=0, dtype=np.int64)
+    counts = counts[counts > 0]
+    return float(np.partition(counts, len(counts) // 2)[len(counts) // 2])
