@@ -4,6 +4,8 @@ import numpy as np
 
 SMALLEST_SHARE = 0.4  # of the usual height: smaller digits are dirt or punctuation
 WORD_SHARE = 0.4  # of a word's pieces: if so many are no digits, it is text
+MOST_JUNK = 10  # pieces on a picture: with more of them …
+JUNK_SHARE = 0.7  # … of all, the digits among them are chance
 LEAST_JUNK = 2  # in a word: one bad piece beside a digit is a blot
 LETTER_SPACE = 0.7  # of the usual height: wider gaps part words
 
@@ -13,6 +15,9 @@ def accept(looks, threshold):
     usual = usual_height([look for look in looks if look.chance >= threshold])
     smallest = SMALLEST_SHARE * usual
     looks = [look for look in looks if max(look.piece[2:4]) >= smallest]
+    junk = sum(look.chance < threshold for look in looks)
+    if junk >= max(MOST_JUNK, JUNK_SHARE * len(looks)):
+        return []
     digits = []
     for word in words([look.piece for look in looks], LETTER_SPACE * usual):
         sure = [looks[index] for index in word if looks[index].chance >= threshold]

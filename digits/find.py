@@ -7,7 +7,10 @@ import numpy as np
 
 CORE = 160  # ink that a stroke reaches somewhere …
 FRINGE = 80  # … and the ink that still belongs to it
-SMALLEST = 5  # pixels: a digit cannot be told in fewer
+FAINT_FRINGE = 40  # … where the pen was pressed unevenly
+SMALLEST_PART = 3  # pixels
+SMALLEST = 8  # pixels of a digit: it cannot be told in fewer
+SMALLEST_SHARE = 0.012  # of the picture's longer side: a page's digits are larger
 SPECK_SHARE = 0.12  # of the digits' height: smaller pieces are dirt
 LOOSE_SHARE = 0.6  # of the digits' height: smaller pieces are parts of a digit
 NEAR_SHARE = 0.2  # of the digits' height: how far a part is from its digit at most
@@ -28,30 +31,33 @@ class Piece(NamedTuple):
     ink: np.ndarray
 
 
-def find_digits(ink, single=False):
+def find_digits(ink, single=False, fringe=FRINGE):
     """Return a list of Pieces, one a digit, of ink (H, W) uint8.
 
-    `single` puts all that is no dirt into one piece.
+    `single` puts all that is no dirt into one piece. fringe: the least ink, 0 to 255,
+    that belongs to a stroke.
     """
-    labels, boxes = components(ink)
+    labels, boxes = components(ink, fringe)
     boxes = without_edges(boxes, ink.shape)
-    boxes = without_frames(without_lines(boxes), ink.shape)
+    boxes = without_frames(without_lines(boxes, ink.shape), ink.shape)
     if not boxes:
         return []
     height = digit_height(boxes)
-    smallest = max(SMALLEST, SPECK_SHARE * height)
+    smallest = max(SMALLEST_PART, SPECK_SHARE * height)
     boxes = {k: box for k, box in boxes.items() if max(box[2:]) >= smallest}
     boxes = largest(boxes, MOST)
     groups = [set(boxes)] if single and boxes else group(boxes, height)
-    return [_piece(ink, labels, boxes, members) for members in groups]
+    pieces = [_piece(ink, labels, boxes, members) for members in groups]
+    least = max(SMALLEST, SMALLEST_SHARE * max(ink.shape))
+    return [piece for piece in pieces if max(piece.width, piece.height) >= least]
 
 
-def components(ink):
+def components(ink, fringe=FRINGE):
     """Return connected strokes: labels (H, W) int32 and {label: (x, y, width, height)}.
 
-    Hysteresis as in Canny, 1986: connected ink of at least FRINGE that reaches CORE.
+    Hysteresis as in Canny, 1986: connected ink of at least `fringe` that reaches CORE.
     """
-    _, labels, stats, _ = cv2.connectedComponentsWithStats(np.uint8(ink >= FRINGE))
+    _, labels, stats, _ = cv2.connectedComponentsWithStats(np.uint8(ink >= fringe))
     reaching = np.flatnonzero(np.bincount(labels[ink >= CORE]))
     return labels, {int(k): tuple(map(int, stats[k, :4])) for k in reaching}
 
@@ -70,13 +76,19 @@ def without_edges(boxes, shape):
     tallest = max((box[3] for box in boxes.values()), default=0)
     heights = sorted((box[3] for box in inner.values()), reverse=True)
     alike = [height for height in heights if height > heights[0] / 2]
-    is_page = len(alike) >= PAGE and heights[0] >= SMALLEST
+    is_page = len(alike) >= PAGE and heights[0] >= SMALLEST_PART
     return inner if is_page or (heights and heights[0] > tallest / 4) else boxes
 
 
-def without_lines(boxes):
-    """Return the boxes less ruled lines: much wider than high."""
-    return {label: box for label, box in boxes.items() if box[2] < LINE_ASPECT * box[3]}
+def without_lines(boxes, shape):
+    """Return the boxes less lines: much wider than high, or as high at the border."""
+
+    def is_line(x, y, width, height):
+        inside = 0 < x < shape[1] - width and 0 < y < shape[0] - height
+        aspect = width / height
+        return aspect > LINE_ASPECT or aspect < 1 / (3 if inside else 1) / LINE_ASPECT
+
+    return {label: box for label, box in boxes.items() if not is_line(*box)}
 
 
 def without_frames(boxes, shape):
@@ -153,6 +165,6 @@ def _piece(ink, labels, boxes, members):
     right, bottom = (corners[:, :2] + corners[:, 2:]).max(axis=0)
     window = slice(y, bottom), slice(x, right)
     own = np.isin(labels[window], list(members))
-    # The soft edge of a stroke is below FRINGE, and still the digit's.
+    # The soft edge of a stroke is below the fringe, and still the digit's.
     own = cv2.dilate(np.uint8(own), np.ones((3, 3)))
     return Piece(int(x), int(y), int(right - x), int(bottom - y), ink[window] * own)

@@ -9,11 +9,12 @@ COARSE_SIDE = 192  # pixels of the small picture that the paper is estimated on
 MEDIAN_SHARE = 0.3  # of the coarse side: wider than strokes, narrower than the light
 BLUR_SHARE = 0.04  # of the coarse side
 PAPER_RATIO = 0.92  # of the rough background: darker than this may be ink
+PEN_FACTOR = 1.5  # times as dark as the darkest noise: else no pen was there
 DARKEST_PAPER = 32  # of 255: nothing is told from darker paper by its ratio
 DIMMEST_CHANNEL = 0.25  # of the paper's brightest channel: yellow paper has no blue
 FAINTEST = 3  # of 255: what the faintest pencil takes away of the paper's light
 STEP = 40  # of 255: where the surroundings change so much, they tell nothing
-NOISE_FACTOR = 5  # ink differs from paper by so many standard deviations of its noise
+NOISE_FACTOR = 6  # ink differs from paper by so many standard deviations of its noise
 
 
 def extract_ink(picture, light_on_dark=None):
@@ -105,8 +106,8 @@ def noise_of(darkness):
     paper is as bright as a camera can tell, most pixels deviate by nothing.
     """
     middle = _median(darkness)
-    deviation = _median(cv2.absdiff(darkness, np.full_like(darkness, middle)))
-    difference = _median(cv2.absdiff(darkness[:, 1:], darkness[:, :-1]))
+    deviation = _exact(cv2.absdiff(darkness, np.full_like(darkness, middle)))
+    difference = _exact(cv2.absdiff(darkness[:, 1:], darkness[:, :-1]))
     return max(1.4826 * deviation, 1.0484 * difference)  # as of a normal distribution
 
 
@@ -118,6 +119,8 @@ def stretch(darkness, noise, floor):
         return np.zeros(darkness.shape, np.uint8)
     counts[: _otsu(counts)] = 0
     level = _middle(counts)
+    if level < PEN_FACTOR * floor:
+        return np.zeros(darkness.shape, np.uint8)
     bottom = min(2 * noise, level / 2)
     ramp = 255 * np.clip((np.arange(256) - bottom) / (level - bottom), 0, 1)
     return cv2.LUT(darkness, np.uint8(ramp))
@@ -132,6 +135,17 @@ def _middle(counts):
     """Return the upper median of counts (256,) of the values 0 to 255."""
     total = np.cumsum(counts)
     return int(np.searchsorted(total, total[-1] // 2, side="right"))
+
+
+def _exact(values):
+    """Return the median of uint8 values that were rounded, exact to less than one.
+
+    Where most are 0, as on paper without noise, so is the median.
+    """
+    counts = np.bincount(values.ravel(), minlength=256)
+    middle = _middle(counts)
+    below = counts[:middle].sum()
+    return max(0, middle - 0.5 + (counts.sum() / 2 - below) / counts[middle])
 
 
 def _otsu(counts):

@@ -20,6 +20,7 @@ PALE = 0.7  # of the digits' darkness: or so pale
 RISE = 0.35  # by which a line's coverage exceeds the paper's beside it
 MARGIN = 0.03  # of the width: a line ends there, not before
 THICKEST = 0.02  # of the picture's longer side
+RESIDUE = 0.6  # of a piece within the lines' bands: it is what is left of them
 DARKER = 1.4  # times as dark as the line: the pen that crosses it
 
 
@@ -31,51 +32,63 @@ def without_lines(darkness, floor):
     if min(darkness.shape) < SMALLEST_SIDE:
         return darkness
     mask = np.uint8(darkness > floor)
-    across = line_pixels(mask, darkness)
+    lines, bands = line_pixels(mask, darkness)
     # Where lines cross, the level one is told from a stroke once the other is gone.
-    rest = mask & ~across
-    down = line_pixels(rest.T.copy(), darkness.T.copy()).T
-    erased = across | down
-    if not erased.any():
+    upright = line_pixels((mask & ~lines).T.copy(), darkness.T.copy())
+    lines, bands = lines | upright[0].T, bands | upright[1].T
+    if not lines.any():
         return darkness
-    # The blurred rim of a line lies below the floor; that of a kept stroke stays.
-    kept = cv2.dilate(mask & ~erased, np.ones((3, 3)))
-    rim = cv2.dilate(erased, np.ones((5, 5))) & ~kept
-    return np.where(erased | rim, 0, darkness)
+    strokes = mask & ~lines
+    strokes &= ~residue(strokes, bands)
+    # A stroke's blurred rim lies below the floor, and so does a line's.
+    rim = cv2.dilate(strokes, np.ones((3, 3)))
+    lined = cv2.dilate(mask & ~strokes, np.ones((5, 5)))
+    return np.where(lined & ~rim, 0, darkness)
+
+
+def residue(strokes, bands):
+    """Return the pieces (H, W) uint8, 0 or 1, that lie mostly within the lines' bands."""
+    _, labels, stats, _ = cv2.connectedComponentsWithStats(strokes)
+    inside = np.bincount(labels[bands > 0], minlength=len(stats))
+    within = inside > RESIDUE * stats[:, cv2.CC_STAT_AREA]
+    within[0] = False
+    return np.uint8(within[labels])
 
 
 def line_pixels(mask, darkness):
-    """Return the pixels of nearly level lines, (H, W) uint8 0 or 1.
+    """Return (lines, bands) of nearly level lines: (H, W) uint8, 0 or 1.
 
-    mask: (H, W) uint8, 1 where there is ink; darkness: (H, W) uint8.
+    lines: their pixels; bands: the rows along them. mask: (H, W) uint8, 1 where there
+    is ink; darkness: (H, W) uint8.
     """
+    nothing = np.zeros_like(mask), np.zeros_like(mask)
     factor = max(1, round(max(mask.shape) / PROFILE_SIDE))
     small = cv2.dilate(mask, np.ones((factor, factor)))[::factor, ::factor]
     slope, rows = find_lines(small)
     if not len(rows):
-        return np.zeros_like(mask)
+        return nothing
     height, width = mask.shape
     level = sheared(mask, slope)
     reach = max(1, round(0.004 * max(mask.shape))) + factor
-    band = np.zeros(len(level), np.uint8)
+    band = np.zeros((len(level), 1), np.uint8)
     band[np.clip(rows * factor + factor // 2, 0, len(level) - 1)] = 1
-    band = cv2.dilate(band[:, None], np.ones((2 * reach + 1, 1)))
-    inside = level & band
-    thickness = line_thickness(inside, band)
+    band = cv2.dilate(band, np.ones((2 * reach + 1, 1)))
+    thickness = line_thickness(level & band, band)
     if thickness > max(7, THICKEST * max(mask.shape)):
-        return np.zeros_like(mask)
+        return nothing
     longer = np.ones((round(2 * thickness) + 3, 1))
-    lines = inside & ~cv2.morphologyEx(level, cv2.MORPH_OPEN, longer)
+    lines = level & band & ~cv2.morphologyEx(level, cv2.MORPH_OPEN, longer)
     lines = unsheared(lines, slope, height)
-    several = np.count_nonzero(np.diff(rows) > 1) > 0
+    several = (np.diff(rows) * factor > 2 * reach + thickness).any()
     if not several and not is_unlike(lines, mask & ~lines, thickness, darkness):
-        return np.zeros_like(mask)
+        return nothing
     values = darkness[lines > 0]
     if not len(values):
-        return np.zeros_like(mask)
+        return nothing
     core = int(0.85 * len(values))  # most of the others are a line's blurred rim
     pen = DARKER * np.partition(values, core)[core]
-    return lines & np.uint8(darkness < pen)
+    bands = unsheared(np.repeat(band, width, axis=1), slope, height)
+    return lines & np.uint8(darkness < pen), bands
 
 
 def is_unlike(line, rest, thickness, darkness):

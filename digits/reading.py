@@ -10,7 +10,7 @@ from digits import UserError
 from digits.accept import accept, worth
 from digits.arrange import arrange
 from digits.decode import decode
-from digits.find import Piece, find_digits
+from digits.find import FAINT_FRINGE, Piece, find_digits
 from digits.ink import coarse, extract_ink, is_light_on_dark
 from digits.normalise import SIZE, is_mnist_image
 from digits.second_look import SURE, look_again, look_at
@@ -89,13 +89,13 @@ def _decode(path):
     return Reading(str(path), [], picture=picture, scale=scale)
 
 
-def _pieces(picture, single, light_on_dark=None):
+def _pieces(picture, single):
     """Return the Pieces of a picture (H, W, 3), or of none."""
     if picture is None:
         return []
     if _is_mnist_picture(picture):
         return [Piece(0, 0, SIZE, SIZE, picture[..., 0])]
-    return find_digits(extract_ink(picture, light_on_dark), single)
+    return find_digits(extract_ink(picture), single)
 
 
 def _is_mnist_picture(picture):
@@ -113,19 +113,27 @@ def _trusted(look):
 def _doubted(picture, looks, network, threshold):
     """Return the Looks that show digits, after a second look where that is doubtful.
 
-    Where most of the ink makes no sense, the ink may be the other way round: light on
-    dark instead of dark on light.
+    Where most of the ink makes no sense, it may be fainter than was thought, or the other
+    way round: light on dark instead of dark on light.
     """
     looks = look_again(looks, network)
     digits = accept(looks, threshold)
     if 2 * len(digits) > len(looks) or _is_mnist_picture(picture):
         return digits
-    polarity = is_light_on_dark(coarse(picture))
-    pieces = _pieces(picture, single=False, light_on_dark=not polarity)
-    others = look_again(look_at(pieces, network), network)
-    other_digits = accept(others, max(threshold, SURE))
-    better = worth(other_digits, others) > max(0, worth(digits, looks))
-    return other_digits if better else digits
+    best = max(0, worth(digits, looks))
+    for pieces in other_pieces(picture):
+        looks = look_again(look_at(pieces, network), network)
+        others = accept(looks, max(threshold, SURE))
+        if worth(others, looks) > best:
+            digits, best = others, worth(others, looks)
+    return digits
+
+
+def other_pieces(picture):
+    """Yield the Pieces of a picture (H, W, 3) as they are less likely to be."""
+    light_on_dark = is_light_on_dark(coarse(picture))
+    yield find_digits(extract_ink(picture, light_on_dark), fringe=FAINT_FRINGE)
+    yield find_digits(extract_ink(picture, not light_on_dark))
 
 
 def _in_order(looks, scale):

@@ -15,13 +15,17 @@ from digits.find import Piece, gap
 from digits.normalise import SIZE, normalise
 
 SURE = 0.9  # a piece's probability of being its digit: no second look above
+MOST_DOUBTS = 40  # pieces: where there are more, the picture is full of something else
 JOIN_SHARE = 0.35  # of the taller piece's height: how far two parts of a digit lie
-TALLEST_JOINED = 1.5  # times the usual height of a digit on the picture
-WIDE = 0.8  # width to height of a piece that may be two digits
+LEAST_JOINED = 0.5  # probability of a union that is believed
+TALLEST_JOINED = 2  # times the usual height of a digit on the picture
+WIDE = 0.8  # width to height of a piece that may be two digits beside others …
+WIDE_ALONE = 1.1  # … or alone: a W is no 11
+COMPANY = 2  # sure digits on the picture: there may well be more
 SLANTS = -0.25, 0.0, 0.25  # of a cut between two digits, rightwards a pixel down
 CUTS = 3  # at each slant, where the least ink is
 MIDDLE = 0.2, 0.8  # of the width: where a cut may be
-LEAST_SPLIT = 0.5  # probability of a split that is believed
+LEAST_SPLIT = 0.8  # probability of a split that is believed
 TURNS = -8, 8  # degrees: a doubtful piece is also seen so
 
 
@@ -52,10 +56,13 @@ def look_at(pieces, network):
 
 def look_again(looks, network):
     """Return Looks at the same ink, segmented as the network reads it best."""
-    if all(look.chance >= SURE for look in looks):
+    doubts = sum(look.chance < SURE for look in looks)
+    if not 0 < doubts <= MOST_DOUBTS:
         return looks
     looks = joined_where_better(looks, network)
-    looks = [part for look in looks for part in split_where_better(look, network)]
+    in_company = sum(look.chance >= SURE for look in looks) >= COMPANY
+    wide = WIDE if in_company else WIDE_ALONE
+    looks = [part for look in looks for part in split_where_better(look, network, wide)]
     return turned_where_unsure(looks, network)
 
 
@@ -75,7 +82,7 @@ def joined_where_better(looks, network):
     ]
     for gain, index in sorted(gains, reverse=True):
         here = [any(part is look for look in looks) for part in pairs[index]]
-        if gain > 0 and unions[index].chance > LEAST_SPLIT and all(here):
+        if gain > 0 and unions[index].chance > LEAST_JOINED and all(here):
             looks = [k for k in looks if not any(k is part for part in pairs[index])]
             looks.append(unions[index])
     return looks
@@ -103,10 +110,13 @@ def joined(one, other):
     return Piece(x, y, right - x, bottom - y, ink)
 
 
-def split_where_better(look, network, depth=2):
-    """Return [look], or Looks at the digits that it is more likely made of."""
+def split_where_better(look, network, wide, depth=2):
+    """Return [look], or Looks at the digits that it is more likely made of.
+
+    wide: the width to height of what may be two digits.
+    """
     piece = look.piece
-    if not depth or look.chance >= SURE or piece.width < WIDE * piece.height:
+    if not depth or look.chance >= SURE or piece.width < wide * piece.height:
         return [look]
     cuts = [parts for slant in SLANTS for parts in cut(piece, slant)]
     looks = look_at([part for parts in cuts for part in parts], network)
@@ -115,7 +125,9 @@ def split_where_better(look, network, depth=2):
     if best is None:
         return [look]
     parts = [
-        part for half in best for part in split_where_better(half, network, depth - 1)
+        part
+        for half in best
+        for part in split_where_better(half, network, wide, depth - 1)
     ]
     chance = float(np.prod([part.chance for part in parts]))
     return parts if chance > max(LEAST_SPLIT, look.chance) else [look]

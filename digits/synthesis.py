@@ -17,10 +17,10 @@ from digits.find import find_digits
 from digits.ink import extract_ink
 from digits.normalise import normalise
 from digits.paper import photograph
-from digits.pens import written
+from digits.pens import SIDE, written
 
 NOT_A_DIGIT = 10  # the label after the digits'
-JUNK_SHARE = 0.3  # of the examples
+JUNK_SHARE = 0.35  # of the examples
 CHUNK = 250  # images that a process renders at a time
 HEIGHTS = 16, 110  # pixels of a rendered digit
 LEAST_OVERLAP = 0.75  # of the boxes' union: less, and something else was found
@@ -67,7 +67,7 @@ def example(images, labels, index, random):
     """Return (fine ink, label) of image `index`, or of junk."""
     if random.random() >= JUNK_SHARE:
         return written(images[index], labels[index], random), int(labels[index])
-    kind = random.choice(5, p=(0.45, 0.1, 0.1, 0.15, 0.2))
+    kind = random.choice(6, p=(0.5, 0.1, 0.1, 0.1, 0.15, 0.05))
     if kind == 0:
         ink = junk.letter(random)
     elif kind == 1:
@@ -76,24 +76,40 @@ def example(images, labels, index, random):
         ink = junk.blot(random)
     elif kind == 3:
         ink = junk.half(images[index], labels[index], random)
-    else:
+    elif kind == 4:
         two = [index, random.integers(len(images))]
         ink = junk.pair(images[two], labels[two], random)
+    else:
+        ink = np.zeros((SIDE, SIDE), np.uint8)
     return ink, NOT_A_DIGIT
 
 
 def seen_by_network(ink, random):
     """Return the (28, 28) image that reading finds of fine ink on paper, or None."""
-    if not ink.any():
-        return None
     low, high = np.log(HEIGHTS)
     height = np.exp(random.uniform(low, high))
+    if not ink.any():
+        return seen_on_blank_paper(height, random)
     canvas, box = placed(junk.cropped(ink), height, random)
     pieces = find_digits(extract_ink(photograph(canvas, height, random)))
     best = max(pieces, key=lambda piece: overlap(piece[:4], box), default=None)
     if best is None or overlap(best[:4], box) < LEAST_OVERLAP:
         return None
     return normalise(best.ink)
+
+
+def seen_on_blank_paper(height, random):
+    """Return the (28, 28) image of a piece found where nothing is written, or None.
+
+    Narrow pieces, which might be a 1, are left out.
+    """
+    blank = np.zeros(random.integers(int(1.5 * height), int(4 * height), 2), np.uint8)
+    pieces = [
+        piece
+        for piece in find_digits(extract_ink(photograph(blank, height, random)))
+        if piece.width > junk.NARROW * piece.height
+    ]
+    return normalise(pieces[random.integers(len(pieces))].ink) if pieces else None
 
 
 def placed(ink, height, random):
