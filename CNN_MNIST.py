@@ -177,7 +177,7 @@ class Classifier:
     def probabilities(self, images):
         """Return (N, 10) probabilities, NumPy, of images (N, 28, 28) uint8."""
         infer = tf.function(self, input_signature=[self.signature()])
-        return network.in_batches(lambda pixels: infer(pixels).numpy(), images)
+        return network.in_batches(lambda pixels: infer(pixels).numpy(), images, CLASSES)
 
     def calibrate(self, images, labels):
         """Set the temperature that suits held-back images and their labels best."""

@@ -31,8 +31,8 @@ def accept(looks, threshold):
 def worth(digits, looks):
     """Return how much sense it makes that `digits` are those among Looks.
 
-    The number of digits, less for unsure ones, and less for pieces of a digit's size that
-    are none.
+    The number of digits, less for unsure ones, and less for pieces of a digit's size
+    that are none.
     """
     smallest = SMALLEST_SHARE * usual_height(digits)
     junk = sum(look.piece.height >= smallest for look in looks) - len(digits)

@@ -30,12 +30,10 @@ def expected_calibration_error(confidences, right, bins=15):
 def area_under_roc(scores, positive):
     """Return the probability that a positive's score is above another's, 0 to 1.
 
-    scores: (N,); positive: (N,) bool, of both kinds. Equal scores count one half (Hanley
-    & McNeil, 1982).
+    scores: (N,); positive: (N,) bool, of both kinds. Equal scores count one half
+    (Hanley & McNeil, 1982).
     """
-    values, inverse, counts = np.unique(
-        scores, return_inverse=True, return_counts=True
-    )
+    _, inverse, counts = np.unique(scores, return_inverse=True, return_counts=True)
     ranks = (np.cumsum(counts) - (counts - 1) / 2)[inverse]
     positives = np.count_nonzero(positive)
     below = ranks[positive].sum() - positives * (positives + 1) / 2

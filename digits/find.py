@@ -105,7 +105,7 @@ def without_frames(boxes, shape):
 
 
 def surrounds(box, other):
-    """Tell whether a box (x, y, width, height) holds another, of less than half its height."""
+    """Tell whether a box (x, y, width, height) holds another of half its height."""
     return (
         box[0] < other[0]
         and box[1] < other[1]
@@ -164,7 +164,9 @@ def _piece(ink, labels, boxes, members):
     x, y = corners[:, :2].min(axis=0)
     right, bottom = (corners[:, :2] + corners[:, 2:]).max(axis=0)
     window = slice(y, bottom), slice(x, right)
-    own = np.isin(labels[window], list(members))
+    own = np.zeros(labels[window].shape, np.uint8)
+    for label in members:
+        own |= labels[window] == label
     # The soft edge of a stroke is below the fringe, and still the digit's.
-    own = cv2.dilate(np.uint8(own), np.ones((3, 3)))
+    own = cv2.dilate(own, np.ones((3, 3)))
     return Piece(int(x), int(y), int(right - x), int(bottom - y), ink[window] * own)

@@ -5,6 +5,10 @@ import numpy as np
 
 from digits.lines import without_lines
 
+LEVELS = np.arange(256)
+FLAT_SHARE = 0.5  # of a picture and of its border: a drawing's ground is of one colour
+HALFTONE = 40  # of 255: so near to the ground …
+HALFTONE_SHARE = 0.15  # … is not more of a drawing than faint strokes and their rims
 COARSE_SIDE = 192  # pixels of the small picture that the paper is estimated on
 MEDIAN_SHARE = 0.3  # of the coarse side: wider than strokes, narrower than the light
 BLUR_SHARE = 0.04  # of the coarse side
@@ -25,6 +29,11 @@ def extract_ink(picture, light_on_dark=None):
     around each pixel from pixels that are not ink, is divided out, then the ink is
     stretched to 255. All zeros when nothing stands out of the paper's noise.
     """
+    if light_on_dark is None:
+        paper = flat_paper(picture)
+        if paper is not None:
+            darkness = brightest(cv2.absdiff(picture, np.full_like(picture, paper)))
+            return stretch(without_lines(darkness, FAINTEST), 0, FAINTEST)
     small = coarse(picture)
     if light_on_dark is None:
         light_on_dark = is_light_on_dark(small)
@@ -34,6 +43,29 @@ def extract_ink(picture, light_on_dark=None):
     noise = noise_of(darkness)
     floor = max(FAINTEST, NOISE_FACTOR * noise)
     return stretch(without_lines(darkness, floor), noise, floor)
+
+
+def flat_paper(picture):
+    """Return the one colour (3,) uint8 of a drawing's ground, None of a photograph."""
+    gray = cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY)
+    counts = np.bincount(gray.ravel(), minlength=256)
+    mode = int(counts.argmax())
+    near = counts[max(0, mode - HALFTONE) : mode + HALFTONE + 1].sum()
+    border = np.concatenate([gray[0], gray[-1], gray[:, 0], gray[:, -1]])
+    is_flat = (
+        counts[mode] >= FLAT_SHARE * gray.size
+        and np.count_nonzero(border == mode) >= FLAT_SHARE * border.size
+        and near - counts[mode] <= HALFTONE_SHARE * gray.size
+    )
+    if not is_flat:
+        return None
+    return picture.reshape(-1, 3)[int((gray == mode).argmax())]
+
+
+def brightest(picture):
+    """Return the largest of a picture's three channels, (H, W) uint8."""
+    blue, green, red = cv2.split(picture)
+    return cv2.max(cv2.max(blue, green), red)
 
 
 def coarse(picture):
@@ -112,17 +144,21 @@ def noise_of(darkness):
 
 
 def stretch(darkness, noise, floor):
-    """Return darkness (H, W) uint8 as ink (H, W) uint8: noise 0, the pen 255."""
-    counts = np.bincount(darkness.ravel(), minlength=256)
-    counts[: int(floor) + 1] = 0
-    if not counts.any():
+    """Return darkness (H, W) uint8 as ink (H, W) uint8: noise 0, the pen 255.
+
+    noise: its standard deviation; floor: the darkness that is no noise. Otsu's
+    threshold (1979) parts the pen from its rims and from fainter marks.
+    """
+    candidates = darkness[darkness > floor]
+    if not len(candidates):
         return np.zeros(darkness.shape, np.uint8)
-    counts[: _otsu(counts)] = 0
-    level = _middle(counts)
+    otsu = cv2.THRESH_BINARY + cv2.THRESH_OTSU
+    threshold, _ = cv2.threshold(candidates[:, None], 0, 255, otsu)
+    level = _median(candidates[candidates >= threshold])
     if level < PEN_FACTOR * floor:
         return np.zeros(darkness.shape, np.uint8)
     bottom = min(2 * noise, level / 2)
-    ramp = 255 * np.clip((np.arange(256) - bottom) / (level - bottom), 0, 1)
+    ramp = 255 * np.clip((LEVELS - bottom) / (level - bottom), 0, 1)
     return cv2.LUT(darkness, np.uint8(ramp))
 
 
@@ -146,21 +182,6 @@ def _exact(values):
     middle = _middle(counts)
     below = counts[:middle].sum()
     return max(0, middle - 0.5 + (counts.sum() / 2 - below) / counts[middle])
-
-
-def _otsu(counts):
-    """Return the lowest value of the upper part that counts (256,) fall in.
-
-    The parts' means are as far apart as can be (Otsu, 1979).
-    """
-    values = np.arange(256)
-    below, mass = np.cumsum(counts), np.cumsum(counts * values)
-    above = below[-1] - below
-    with np.errstate(invalid="ignore"):
-        gap = mass / below - (mass[-1] - mass) / above
-        variance = np.where((below > 0) & (above > 0), below * above * gap**2, -1)
-    best = int(variance.argmax())
-    return best + 1 if variance[best] >= 0 else int(counts.argmax())
 
 
 def _median_size(small):

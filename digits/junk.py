@@ -19,8 +19,8 @@ def letter(random):
     size = FINE * 20 * np.array([random.uniform(0.8, 1.2), 1])
     corner = (SIDE - 0.7 * size[0]) / 2, (SIDE - size[1]) / 2
     for points in FORMS[random.integers(len(FORMS))]:
-        points = points + random.normal(0, 0.035, points.shape)
-        draw(ink, smooth(points) * size + corner, 2.5 * FINE)
+        trembling = points + random.normal(0, 0.035, points.shape)
+        draw(ink, smooth(trembling) * size + corner, 2.5 * FINE)
     return with_pen(warped(ink, random), random)
 
 

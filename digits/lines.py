@@ -1,4 +1,4 @@
-"""Ruled and squared paper: its lines are found and removed, strokes that cross them stay.
+"""Ruled and squared paper: its lines are removed, strokes that cross them stay.
 
 A family of parallel lines shows as narrow peaks of the rows' coverage once the picture
 is sheared by the lines' slope (a projection profile, Postl, 1986). A line's pixels are
@@ -19,6 +19,7 @@ THIN = 0.7  # of the digits' strokes: a line that is alone is so thin
 PALE = 0.7  # of the digits' darkness: or so pale
 RISE = 0.35  # by which a line's coverage exceeds the paper's beside it
 MARGIN = 0.03  # of the width: a line ends there, not before
+CORNER = 0.05  # of the width: shorter lines are none
 THICKEST = 0.02  # of the picture's longer side
 RESIDUE = 0.6  # of a piece within the lines' bands: it is what is left of them
 DARKER = 1.4  # times as dark as the line: the pen that crosses it
@@ -47,7 +48,7 @@ def without_lines(darkness, floor):
 
 
 def residue(strokes, bands):
-    """Return the pieces (H, W) uint8, 0 or 1, that lie mostly within the lines' bands."""
+    """Return the pieces, (H, W) uint8 0 or 1, that lie mostly within lines' bands."""
     _, labels, stats, _ = cv2.connectedComponentsWithStats(strokes)
     inside = np.bincount(labels[bands > 0], minlength=len(stats))
     within = inside > RESIDUE * stats[:, cv2.CC_STAT_AREA]
@@ -119,10 +120,23 @@ def find_lines(mask):
         score = float((coverage[rows] ** 2).sum())
         if score > best:
             best, best_slope, best_rows = score, slope, rows
-    level = sheared(thick, best_slope)[best_rows]
+    level = sheared(thick, best_slope)
     margin = max(2, round(MARGIN * mask.shape[1]))
     ends = level[:, :margin].any(axis=1) & level[:, -margin:].any(axis=1)
-    return best_slope, best_rows[ends]
+    best_rows = best_rows[ends[best_rows]]
+    if len(best_rows):
+        best_rows = np.union1d(best_rows, corner_lines(level, mask, best_slope))
+    return best_slope, best_rows
+
+
+def corner_lines(level, mask, slope):
+    """Return the rows of a sheared mask (H', W) that are lines where there is picture.
+
+    In its first and last rows, the picture's corners, the lines are shorter.
+    """
+    valid = sheared(np.ones_like(mask), slope).sum(axis=1, dtype=np.int64)
+    covered = level.sum(axis=1, dtype=np.int64) >= COVERAGE * valid
+    return np.flatnonzero(covered & (valid >= CORNER * mask.shape[1]))
 
 
 def row_coverage(mask, slope):

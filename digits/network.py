@@ -64,7 +64,7 @@ class Network:
         return np.pad(outputs, ((0, 0), (0, missing)))
 
 
-def in_batches(run, images, classes=len(CLASSES)):
+def in_batches(run, images, classes):
     """Return (N, classes) of images (N, 28, 28), by calls of `run` on BATCH each.
 
     images: 0 to 255; run: a function from pixels (BATCH or fewer, 28, 28, 1) float32 to

@@ -21,9 +21,7 @@ def normalise(ink):
     if is_mnist_image(ink):
         return ink
     fine = thicken(scaled_into(ink, FINE * BOX))
-    small = scaled_into(fine, BOX).astype(np.float32)
-    peak = small.max()
-    return centred(small * (255 / peak) if peak else small)
+    return centred(evened(scaled_into(fine, BOX)))
 
 
 def is_mnist_image(ink):
@@ -72,6 +70,18 @@ def thicken(ink):
     radius = round(missing / 2)
     disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1,) * 2)
     return cv2.dilate(np.pad(ink, radius), disc)
+
+
+def evened(small):
+    """Return ink (H, W) uint8 as float32 with the middle of its strokes at 255.
+
+    MNIST's strokes are as black where the pen was pressed less.
+    """
+    strokes = small[small > small.max() / 3]
+    if not len(strokes):
+        return small.astype(np.float32)
+    level = np.partition(strokes, len(strokes) // 2)[len(strokes) // 2]
+    return np.minimum(small * np.float32(255 / level), 255)
 
 
 def centred(small):

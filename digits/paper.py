@@ -1,7 +1,7 @@
 """Ink on paper, as a camera, a scanner or a drawing program shows it.
 
-All lengths are shares of the digits' height, so that small and large pictures alike have
-plausible paper.
+All lengths are shares of the digits' height, so that small and large pictures alike
+have plausible paper.
 """
 
 import cv2
@@ -110,7 +110,9 @@ def no_lines(shape, height, random):
 
 def ruled(shape, height, random):
     """Return ruled lines (H, W) float32, 0 to 1."""
-    return parallels(shape, height * random.uniform(0.9, 2.2), height, random, tilt(random))
+    return parallels(
+        shape, height * random.uniform(0.9, 2.2), height, random, tilt(random)
+    )
 
 
 def squared(shape, height, random):
@@ -159,5 +161,7 @@ def taken(picture, height, random):
     stored = np.uint8(np.clip(np.rint(picture), 0, 255))
     if random.random() < 0.6:
         quality = [cv2.IMWRITE_JPEG_QUALITY, int(random.integers(35, 96))]
-        stored = cv2.imdecode(cv2.imencode(".jpg", stored, quality)[1], cv2.IMREAD_COLOR)
+        stored = cv2.imdecode(
+            cv2.imencode(".jpg", stored, quality)[1], cv2.IMREAD_COLOR
+        )
     return stored

@@ -1,8 +1,8 @@
 """MNIST's digits as other people's pens would have written them.
 
-MNIST's writers used one kind of pencil and American forms. Here a digit gets strokes that
-others add (a crossed 7, a 1 with hook and foot, a 2 with a loop, a 9 with a curled tail),
-another slant and shape, and a pen from hairline to marker.
+MNIST's writers used one kind of pencil and American forms. Here a digit gets strokes
+that others add (a crossed 7, a 1 with hook and foot, a 2 with a loop, a 9 with a curled
+tail), another slant and shape, and a pen from hairline to marker.
 """
 
 import cv2
@@ -36,7 +36,7 @@ def written(image, label, random):
 
 def cross_seven(ink, width, random):
     """Cross a 7's stem half-way down."""
-    left, top, _, height = cv2.boundingRect(ink)
+    _, top, _, height = cv2.boundingRect(ink)
     y = round(top + height * random.uniform(0.42, 0.62))
     row = np.flatnonzero(ink[y] >= 128)
     if len(row):
@@ -65,7 +65,7 @@ def hook_one(ink, width, random):
 
 def loop_two(ink, width, random):
     """Give a 2 a loop where its neck meets its foot."""
-    left, top, _, height = cv2.boundingRect(ink)
+    _, top, _, height = cv2.boundingRect(ink)
     y = round(top + height * random.uniform(0.8, 0.9))
     row = np.flatnonzero(ink[y] >= 128)
     if len(row):

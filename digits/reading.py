@@ -22,8 +22,8 @@ class Digit(NamedTuple):
     """One digit of a picture.
 
     digit: 0 to 9; confidence: its probability; box: (x, y, width, height) in pixels of
-    the upright picture; row: counted from 0 at the top; probabilities: (11,) float32, the last of no digit;
-    image: (28, 28) uint8, what the network saw.
+    the upright picture; row: counted from 0 at the top; probabilities: (11,) float32,
+    the last of no digit; image: (28, 28) uint8, what the network saw.
     """
 
     digit: int
@@ -113,8 +113,8 @@ def _trusted(look):
 def _doubted(picture, looks, network, threshold):
     """Return the Looks that show digits, after a second look where that is doubtful.
 
-    Where most of the ink makes no sense, it may be fainter than was thought, or the other
-    way round: light on dark instead of dark on light.
+    Where most of the ink makes no sense, it may be fainter than was thought, or the
+    other way round: light on dark instead of dark on light.
     """
     looks = look_again(looks, network)
     digits = accept(looks, threshold)
