@@ -32,7 +32,7 @@ tf2onnx = LazyModule("tf2onnx")
 
 SCRIPT = "tf_cnn.py"
 CLASSES = {"mnist": network.CLASSES, "real": network.CLASSES + network.JUNK}
-RENDERINGS = 3  # of each training image, for --augmentation real
+RENDERINGS = 2  # of each training image, for --augmentation real
 DROPOUT = 0.4
 LABEL_SMOOTHING = 0.05
 PEAK_LEARNING_RATE = 0.004

@@ -3,8 +3,8 @@
 import os
 
 # OpenCV reads these when it is imported, which this comes before. The largest picture,
-# of 128 megapixels, takes 384 MB once decoded.
-os.environ.setdefault("OPENCV_IO_MAX_IMAGE_PIXELS", "128000000")
+# of 50 megapixels with four channels of 16 bits, takes 400 MB once decoded.
+os.environ.setdefault("OPENCV_IO_MAX_IMAGE_PIXELS", "50000000")
 os.environ.setdefault("OPENCV_LOG_LEVEL", "SILENT")
 
 

@@ -28,7 +28,7 @@ SUFFIXES = (
     ".webp",
 )
 DAMAGED = "not a picture that OpenCV reads, or a damaged one; save it again as PNG"
-TOO_LARGE = "larger than 128 megapixels; scale it down"
+TOO_LARGE = "larger than 50 megapixels; scale it down"
 
 
 def decode(path):

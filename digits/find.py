@@ -1,5 +1,6 @@
 """Which ink belongs to which digit."""
 
+import math
 from typing import NamedTuple
 
 import cv2
@@ -17,7 +18,7 @@ NEAR_SHARE = 0.2  # of the digits' height: how far a part is from its digit at m
 PAGE = 4  # pieces of like height away from the border: several digits, or a page
 FRAME_SHARE = 0.6  # of the picture's width and height: what is so large …
 FRAMED = 3  # … and has so many pieces inside is no digit
-MOST = 500  # pieces that are looked at: more is noise
+MOST = 300  # pieces that are looked at: more is noise
 LINE_ASPECT = 12  # width to height of a ruled line
 
 
@@ -155,7 +156,7 @@ def gap(box, other):
     """Return the distance in pixels between two boxes (x, y, width, height)."""
     across = max(box[0], other[0]) - min(box[0] + box[2], other[0] + other[2])
     down = max(box[1], other[1]) - min(box[1] + box[3], other[1] + other[3])
-    return float(np.hypot(max(across, 0), max(down, 0)))
+    return math.hypot(max(across, 0), max(down, 0))
 
 
 def _piece(ink, labels, boxes, members):

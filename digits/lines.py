@@ -13,7 +13,8 @@ from digits.normalise import stroke_width
 
 SMALLEST_SIDE = 32  # pixels: smaller pictures are drawings
 PROFILE_SIDE = 400  # pixels of the small mask whose profile is taken
-SLOPES = np.tan(np.deg2rad(np.arange(-10, 10.1, 0.25)))
+STEEPEST = np.tan(np.deg2rad(10))
+DRIFT = 1.5  # pixels by which the ends of a line may miss the slope that is tried
 COVERAGE = 0.7  # of the picture's width: a line reaches so far, rows of digits do not
 THIN = 0.7  # of the digits' strokes: a line that is alone is so thin
 PALE = 0.7  # of the digits' darkness: or so pale
@@ -110,9 +111,12 @@ def find_lines(mask):
     rows: (K,) int, where the lines are in the mask sheared by `slope`.
     """
     thick = cv2.dilate(mask, np.ones((2, 1)))
+    tries = 2 * round(STEEPEST * mask.shape[1] / DRIFT) + 1
     best, best_slope, best_rows = 0.0, 0.0, np.array([], int)
-    for slope in SLOPES:
+    for slope in np.linspace(-STEEPEST, STEEPEST, tries):
         coverage = row_coverage(thick, slope)
+        if coverage.max() < COVERAGE:
+            continue
         window = np.ones((2 * max(5, len(mask) // 60) + 1, 1))
         beside = cv2.erode(coverage, window)[:, 0]
         coverage = coverage[:, 0]

@@ -2,7 +2,8 @@ import cv2
 import numpy as np
 
 from conftest import ROOT
-from digits.reading import is_mnist_image, read_pictures
+from digits.normalise import is_mnist_image
+from digits.reading import read_pictures
 
 IMAGES = ROOT / "assets" / "images"
 
@@ -44,7 +45,7 @@ def test_threshold_and_single(tmp_path, seven, shipped):
 def test_an_mnist_image_is_read_unchanged(tmp_path, shipped, real_mnist):
     paths, images = [], real_mnist.test_images[:300]
     for index, image in enumerate(images):
-        assert is_mnist_image(np.dstack([image] * 3))
+        assert is_mnist_image(image)
         paths.append(tmp_path / f"{index}.png")
         cv2.imwrite(str(paths[-1]), image)
     readings = list(read_pictures(paths, shipped, 0.0))
@@ -56,6 +57,7 @@ def test_an_mnist_image_is_read_unchanged(tmp_path, shipped, real_mnist):
 
 
 def test_other_28x28_pictures_are_no_mnist_images(seven):
-    assert not is_mnist_image(cv2.resize(seven, (28, 28)))
-    assert not is_mnist_image(np.zeros((28, 28, 3), np.uint8))
-    assert not is_mnist_image(seven)
+    gray = cv2.cvtColor(seven, cv2.COLOR_BGR2GRAY)
+    assert not is_mnist_image(cv2.resize(gray, (28, 28)))
+    assert not is_mnist_image(np.zeros((28, 28), np.uint8))
+    assert not is_mnist_image(gray)

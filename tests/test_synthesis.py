@@ -1,0 +1,57 @@
+import numpy as np
+import pytest
+
+from digits import mnist, synthesis
+from digits.synthesis import NOT_A_DIGIT, overlap, placed, render
+
+
+@pytest.fixture(scope="module")
+def digits():
+    return mnist.load("sklearn_digits")
+
+
+def test_renderings(digits):
+    images, labels = digits.train_images[:600], digits.train_labels[:600]
+    counts = []
+    seen, seen_labels = render(images, labels, [1, 2], counts.append)
+    assert sum(counts) == 600
+    assert seen.shape[1:] == (28, 28) and seen.dtype == np.uint8
+    assert len(seen) == len(seen_labels) > 450
+    assert set(np.unique(seen_labels)) == {*range(10), NOT_A_DIGIT}
+    again, again_labels = render(images, labels, [1, 2])
+    np.testing.assert_array_equal(seen, again)
+    np.testing.assert_array_equal(seen_labels, again_labels)
+    other, _ = render(images, labels, [1, 3])
+    assert not np.array_equal(seen[:100], other[:100])
+
+
+def test_all_are_placed_as_mnists(digits):
+    seen, _ = render(digits.train_images[:250], digits.train_labels[:250], [0])
+    middle = np.arange(28) - 13.5
+    for image in seen:
+        rows, columns = np.nonzero(image)
+        assert max(np.ptp(rows), np.ptp(columns)) + 1 in (19, 20, 21, 22)
+        mass = image.sum(dtype=float)
+        for axis in range(2):
+            assert abs((image.sum(axis=axis) * middle).sum() / mass) < 4.5
+
+
+def test_placed_where_it_says():
+    ink = np.full((80, 40), 255, np.uint8)
+    canvas, (x, y, width, height) = placed(ink, 30, np.random.default_rng(0))
+    assert (width, height) == (15, 30)
+    assert (canvas[y : y + height, x : x + width] == 255).all()
+    assert (canvas > 0).sum() == width * height
+
+
+def test_overlap():
+    assert overlap((0, 0, 10, 10), (0, 0, 10, 10)) == 1
+    assert overlap((0, 0, 10, 10), (5, 0, 10, 10)) == pytest.approx(1 / 3)
+    assert overlap((0, 0, 10, 10), (20, 0, 10, 10)) == 0
+
+
+def test_nothing_but_junk_is_seen_on_blank_paper():
+    random = np.random.default_rng(0)
+    for _ in range(20):
+        image = synthesis.seen_on_blank_paper(60, random)
+        assert image is None or image.shape == (28, 28)
