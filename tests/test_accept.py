@@ -6,10 +6,11 @@ from digits.second_look import Look
 
 
 def look(x, chance, height=40, y=100, digit=3):
-    """Return a Look at a piece 25 pixels wide that is `digit` by so much chance."""
+    """Return a Look at a piece that is `digit` by so much chance."""
     probabilities = np.zeros(11, np.float32)
     probabilities[digit], probabilities[10] = chance, 1 - chance
-    piece = Piece(x, y, 25, height, np.full((height, 25), 255, np.uint8))
+    width = round(0.6 * height)
+    piece = Piece(x, y, width, height, np.full((height, width), 255, np.uint8))
     return Look(piece, np.zeros((28, 28), np.uint8), probabilities)
 
 
