@@ -80,19 +80,11 @@ def as_json(result, top):
             "confidence": round(digit.confidence, 4),
             "box": digit.box,
             "row": digit.row,
-            "top": best_guesses(digit, top),
+            "top": [[guess, round(p, 4)] for guess, p in digit.guesses(top)],
         }
         for digit in result.digits
     ]
     return json.dumps({"file": result.file, "rows": result.rows, "digits": found})
-
-
-def best_guesses(digit, top):
-    """Return [[digit, probability], …] of the `top` likeliest, best first."""
-    order = (-digit.probabilities).argsort()[:top]
-    return [
-        [int(guess), round(float(digit.probabilities[guess]), 4)] for guess in order
-    ]
 
 
 def image_paths(target, pictures):

@@ -20,6 +20,7 @@ sys.path.insert(0, str(ROOT))
 
 import CNN_MNIST
 import load_model
+from benchmarks import real_pictures
 from digits import cli, figures, files, network, reading, recorded
 
 README = ROOT / "README.md"
@@ -43,13 +44,47 @@ def results_block():
 
 
 def speed_block():
-    """Return a sentence on the cold start."""
-    measured = json.loads((recorded.FOLDER / "cold_start.json").read_text())
-    seconds = measured["median_seconds"]
+    """Return sentences on how fast pictures are read."""
+    measured = json.loads((recorded.FOLDER / "predict.json").read_text())
+    cold, photograph = measured["cold_start"], measured["photograph"]
+    seconds, small = cold["median_seconds"], measured["small_pictures"]
+    many = measured["many_pictures"]
     return (
         f"A cold `load_model.py IMAGE` answers after {seconds['load_model']:.2f} s: "
-        f"{measured['ratio']:.2f} times what `import numpy, cv2, h5py` takes alone "
-        f"(medians of {measured['repeats']}, in turn)."
+        f"{cold['ratio']:.2f} times what `import numpy, cv2, h5py` takes alone "
+        f"(medians of {cold['repeats']}, in turn). A photograph of "
+        f"{photograph['megapixels']} megapixels takes {photograph['seconds']:.2f} s "
+        f"after that, {photograph['seconds_of_decoding']:.2f} s of them decoding. A "
+        f"folder of {small['pictures']} PNGs of 28x28 pixels is read at "
+        f"{small['pictures_a_second']} pictures a second, one of "
+        f"{many['pictures']} in {many['peak_megabytes']} MB of memory."
+    )
+
+
+def rejection_block():
+    """Return a table of how well digits are told from what is none."""
+    measured = network.read(load_model.WEIGHTS)[1]["rejection"]
+    rows = [
+        ["digits read right", f"{100 * measured['accuracy_of_digits']:.1f} %"],
+        ["junk called no digit", f"{100 * measured['accuracy_of_junk']:.1f} %"],
+        ["area under the ROC curve", f"{measured['area_under_roc']:.3f}"],
+        [
+            "expected calibration error",
+            f"{100 * measured['expected_calibration_error']:.1f} %",
+        ],
+    ]
+    total = f"of {measured['digits']} digits, {measured['junk']} pieces of junk"
+    return recorded.markdown_table([total, ""], rows)
+
+
+def real_block():
+    """Return the table of the real pictures, and the errors on pages."""
+    measured = json.loads((recorded.FOLDER / "real_pictures.json").read_text())
+    table = real_pictures.table(measured["outcomes"], measured["outcomes_simply"])
+    wrong, total = measured["wrong_digits"], measured["digits_of_several"]
+    return (
+        f"{table}\n\nOn pages, {wrong} of {total} digits were read wrong, left out or "
+        f"made up ({100 * wrong / total:.1f} %)."
     )
 
 
@@ -101,6 +136,8 @@ def render(text):
         "speed": speed_block,
         "model": model_block,
         "samples": samples_block,
+        "real": real_block,
+        "rejection": rejection_block,
         "summary": summary_block,
     }
     for name, block in blocks.items():

@@ -149,14 +149,18 @@ def digit_errors(folder, rows, readings):
 
 
 def table(counts, simple):
-    """Return the Markdown table: a row a kind, the share of right readings last."""
+    """Return the Markdown table: a row a kind, the share of right readings last.
+
+    counts and the values of `simple`: {kind: {outcome: count}}.
+    """
     header = ["pictures", "n", *OUTCOMES, "load_model.py", *simple]
     lines = []
     for kind, counter in sorted(counts.items()):
-        total = counter.total()
+        total = sum(counter.values())
         shares = [counter, *(method[kind] for method in simple.values())]
-        cells = [f"{100 * share['right'] / total:.1f} %" for share in shares]
-        lines.append([kind, total, *(counter[name] for name in OUTCOMES), *cells])
+        cells = [f"{100 * share.get('right', 0) / total:.1f} %" for share in shares]
+        outcomes = (counter.get(name, 0) for name in OUTCOMES)
+        lines.append([kind, total, *outcomes, *cells])
     return recorded.markdown_table(header, [[str(c) for c in line] for line in lines])
 
 
@@ -190,6 +194,9 @@ def parse_args(argv=None):
     parser.add_argument(
         "--output_dir", metavar="FOLDER", default="output/real_pictures", help="results"
     )
+    parser.add_argument(
+        "--record", action="store_true", help="write them to assets/results too"
+    )
     return parser.parse_args(argv)
 
 
@@ -219,9 +226,10 @@ def main(argv=None):
     print(f"wrong digits on pictures of several: {wrong} of {total}")
     print(f"{summary['pictures_a_second']} pictures a second")
     folder = Path(args.output_dir)
-    files.write_text(
-        folder / "real_pictures.json", json.dumps(summary, indent=1) + "\n"
-    )
+    numbers = json.dumps(summary, indent=1) + "\n"
+    files.write_text(folder / "real_pictures.json", numbers)
+    if args.record:  # counts only: the pictures are other people's
+        files.write_text(recorded.FOLDER / "real_pictures.json", numbers)
     files.write_text(folder / "real_pictures.txt", text + "\n")
     _, content = cv2.imencode(".png", misread_sheet(args.folder, rows, readings))
     files.write_bytes(folder / "misread.png", content.tobytes())

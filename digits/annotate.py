@@ -52,8 +52,8 @@ def _cards(digits, width):
         top, left = row * CARD_HEIGHT + 8, column * CARD_WIDTH + 8
         tile = cv2.resize(digit.image, (TILE, TILE), interpolation=cv2.INTER_NEAREST)
         sheet[top : top + TILE, left : left + TILE] = tile[..., None]
-        for line, guess in enumerate(np.argsort(-digit.probabilities)[:3]):
-            text = f"{guess} {percent(digit.probabilities[guess]):>5}%"
+        for line, (guess, probability) in enumerate(digit.guesses(3)):
+            text = f"{guess} {percent(probability):>5}%"
             corner = (left + TILE + 8, top + 22 + 26 * line)
             colour = GRAY if line else BLACK
             cv2.putText(sheet, text, corner, FONT, 0.5, colour, 1, cv2.LINE_AA)

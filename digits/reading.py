@@ -33,6 +33,11 @@ class Digit(NamedTuple):
     probabilities: np.ndarray
     image: np.ndarray
 
+    def guesses(self, count):
+        """Return the likeliest digits, the best first: [(digit, probability)]."""
+        order = (-self.probabilities[:10]).argsort()[:count]
+        return [(int(guess), float(self.probabilities[guess])) for guess in order]
+
 
 def percent(probability):
     """Return a probability as per cent, rounded down: 99.99 is not called 100."""

@@ -26,7 +26,11 @@ def real_mnist():
 
 
 def assert_agrees(graph, images, expected):
-    """Assert that cv2.dnn gives `expected` for images, in batches of any size."""
+    """Assert that cv2.dnn gives `expected` for images, in batches of any size.
+
+    expected: (N, 10), or (N, 11) of a network that knows what is no digit.
+    """
+    expected = np.pad(expected, ((0, 0), (0, 11 - expected.shape[1])))
     random = np.random.default_rng(0)
     for size in (100, 1, 4, 100, 4, 1):
         for _ in range(len(images) // (10 * size)):

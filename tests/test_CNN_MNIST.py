@@ -123,7 +123,8 @@ def test_networks_from_elsewhere(activation):
     classifier = CNN_MNIST.Classifier(model)
     np.testing.assert_allclose(classifier.probabilities(images), expected, atol=1e-5)
     graph = network.Network(classifier.to_onnx())
-    np.testing.assert_allclose(graph.probabilities(images), expected, atol=1e-5)
+    found = graph.probabilities(images)[:, :10]
+    np.testing.assert_allclose(found, expected, atol=1e-5)
 
 
 def write_old_model(path, layers, weights):

@@ -17,7 +17,7 @@ SCRIPTS = [
     "baselines/compare.py",
     "benchmarks/measure.py",
     "benchmarks/readme.py",
-    "benchmarks/cold_start.py",
+    "benchmarks/predict.py",
     "benchmarks/real_pictures.py",
 ]
 

@@ -69,11 +69,12 @@ def test_tensorflow_and_opencv_agree(is_shipped, tf_model):
 
 @pytest.mark.parametrize("activation", flags.ACTIVATIONS)
 def test_every_activation_runs_in_opencv(activation):
-    model = tf_cnn.ConvolutionalNetwork([2, 2, 2], [3], activation, seed=0)
+    model = tf_cnn.ConvolutionalNetwork([2, 2, 2], [3], activation, 10, seed=0)
     images = mnist.read_sklearn_digits()[0][:20]
     graph = network.Network(tf_cnn.to_onnx(model, 2.0))
     expected = tf.nn.softmax(tf_cnn.predict_logits(model, images) / 2).numpy()
-    np.testing.assert_allclose(graph.probabilities(images), expected, atol=1e-5)
+    found = graph.probabilities(images)[:, :10]
+    np.testing.assert_allclose(found, expected, atol=1e-5)
 
 
 def test_same_seed_same_weights(tf_model):
@@ -182,3 +183,36 @@ def test_attributes_are_not_trusted(stored, capsys):
     assert tf_cnn.main(["-l", "-w", "a.hdf5"]) == 1
     (line,) = capsys.readouterr().err.strip().splitlines()
     assert line == "error: a.hdf5: damaged; train or copy it again"
+
+
+@pytest.fixture(scope="module")
+def real_model(tmp_path_factory):
+    """A model file that tf_cnn.py trained for a moment on other people's pens."""
+    folder = tmp_path_factory.mktemp("real")
+    path = folder / "real.hdf5"
+    flags = ["--save_weights", str(path), "--output_dir", str(folder / "output")]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(tf_cnn, "RENDERINGS", 1)
+        assert tf_cnn.main([*TINY, "--augmentation", "real", *flags]) == 0
+    return path
+
+
+def test_augmentation_real_knows_what_is_no_digit(real_model):
+    onnx, attributes = network.read(real_model)
+    assert attributes["classes"] == network.CLASSES + network.JUNK
+    rejection = attributes["rejection"]
+    assert rejection["digits"] > 100 and rejection["junk"] > 50
+    for share in ("accuracy_of_digits", "accuracy_of_junk", "area_under_roc"):
+        assert 0 <= rejection[share] <= 1
+    images = mnist.read_sklearn_digits()[0][:1000]
+    probabilities = network.Network(onnx).probabilities(images)
+    np.testing.assert_allclose(probabilities.sum(axis=1), 1, atol=1e-5)
+    model = tf_cnn.restore(real_model, attributes)
+    logits = tf_cnn.predict_logits(model, images) / attributes["temperature"]
+    assert_agrees(network.Network(onnx), images, tf.nn.softmax(logits).numpy())
+
+
+def test_a_network_with_junk_is_loaded_and_tested(real_model, capsys):
+    flags = ["--dataset", "sklearn_digits", "-l", "-w", str(real_model)]
+    assert tf_cnn.main(flags) == 0
+    assert network.read(real_model)[1]["test"] in capsys.readouterr().out

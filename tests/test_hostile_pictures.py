@@ -1,0 +1,150 @@
+"""Pictures that nobody means well with: a line each, no traceback, bounded memory."""
+
+import io
+import os
+import subprocess
+import sys
+
+import cv2
+import hypothesis
+import numpy as np
+import pytest
+from hypothesis import strategies
+from PIL import Image
+
+import load_model
+from conftest import ROOT
+
+LARGEST_MEMORY = 1 << 20  # kilobytes
+MOST_SECONDS = 10  # of the processor: on two idle cores, 5 by the clock
+FORMATS = ("PNG", "JPEG", "GIF", "BMP", "TIFF", "WEBP", "PPM", "JPEG2000", "AVIF")
+
+
+def encoded(picture, kind, **options):
+    """Return the bytes of a PIL picture in a format."""
+    buffer = io.BytesIO()
+    picture.save(buffer, kind, **options)
+    return buffer.getvalue()
+
+
+def drawn(mode="RGB", size=(60, 80)):
+    """Return a PIL picture of a 7, in one of PIL's modes."""
+    ink = np.full(size[::-1], 255, np.uint8)
+    points = np.array([(10, 12), (45, 12), (25, 70)])
+    cv2.polylines(ink, [points], False, 20, 5, cv2.LINE_AA)
+    return Image.fromarray(ink).convert(mode)
+
+
+def read(path, capsys):
+    """Return (status, stdout, stderr) of load_model.py on one file."""
+    status = load_model.main([str(path)])
+    captured = capsys.readouterr()
+    return status, captured.out, captured.err
+
+
+def assert_one_line(path, capsys):
+    status, out, err = read(path, capsys)
+    lines = [*out.splitlines(), *err.splitlines()]
+    assert len(lines) == 1, lines
+    assert lines[0].startswith(f"{path}: ")
+    assert status == (1 if err else 0)
+
+
+@pytest.mark.parametrize("kind", FORMATS)
+@hypothesis.settings(
+    max_examples=25,
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=[hypothesis.HealthCheck.function_scoped_fixture],
+)
+@hypothesis.given(data=strategies.data())
+def test_mutated_and_truncated_files(kind, data, tmp_path, capsys):
+    content = bytearray(encoded(drawn(), kind))
+    places = strategies.integers(0, len(content) - 1)
+    values = strategies.integers(0, 255)
+    for place, value in data.draw(
+        strategies.lists(strategies.tuples(places, values), max_size=8)
+    ):
+        content[place] = value
+    path = tmp_path / "hostile.png"
+    path.write_bytes(content[: data.draw(strategies.integers(1, len(content)))])
+    assert_one_line(path, capsys)
+
+
+@pytest.mark.parametrize(
+    ("kind", "mode", "options"),
+    [
+        ("PNG", "1", {}),
+        ("PNG", "L", {}),
+        ("PNG", "LA", {}),
+        ("PNG", "P", {}),
+        ("PNG", "P", {"transparency": 0}),
+        ("PNG", "RGBA", {}),
+        ("JPEG", "L", {}),
+        ("JPEG", "CMYK", {}),
+        ("TIFF", "CMYK", {}),
+        ("TIFF", "I;16", {}),
+        ("TIFF", "F", {}),
+        ("TIFF", "RGB", {"compression": "tiff_lzw"}),
+        ("WEBP", "RGBA", {"lossless": True}),
+        ("GIF", "P", {"save_all": True, "append_images": [drawn("P")] * 3}),
+        ("PNG", "RGB", {"save_all": True, "append_images": [drawn()] * 3}),
+        ("WEBP", "RGB", {"save_all": True, "append_images": [drawn()] * 3}),
+    ],
+)
+def test_kinds_of_pixels(kind, mode, options, tmp_path, capsys):
+    path = tmp_path / "picture.dat"
+    path.write_bytes(encoded(drawn(mode), kind, **options))
+    assert_one_line(path, capsys)
+
+
+def test_sixteen_bits_are_read(tmp_path, capsys):
+    gray = np.asarray(drawn("L")).astype(np.uint16) * 257
+    cv2.imwrite(str(tmp_path / "deep.png"), gray)
+    assert read(tmp_path / "deep.png", capsys)[1].startswith(
+        f"{tmp_path / 'deep.png'}: 7"
+    )
+
+
+def noise(height, width, high=256):
+    return np.random.default_rng(0).integers(0, high, (height, width, 3), np.uint8)
+
+
+HARD = {
+    "noise": lambda: noise(1600, 1600),
+    "faint noise": lambda: 128 + noise(1600, 1600, 8),
+    "coarse noise": lambda: cv2.resize(noise(200, 200), (1600, 1600)),
+    "all ink": lambda: np.zeros((1600, 1600, 3), np.uint8),
+    "all paper": lambda: np.full((1600, 1600, 3), 255, np.uint8),
+    "chess": lambda: np.uint8(np.indices((1600, 1600)).sum(0) // 9 % 2 * 255),
+    "stripes": lambda: np.uint8(np.indices((1600, 1600))[0] // 6 % 2 * 255),
+    "dots": lambda: np.uint8((np.indices((1600, 1600)) % 16 > 12).all(0) * 255),
+    "wide": lambda: np.full((8, 60000), 200, np.uint8),
+    "high": lambda: np.full((60000, 8), 200, np.uint8),
+    "large": lambda: np.full((7000, 7000), 255, np.uint8),
+}
+
+
+@pytest.mark.parametrize("name", HARD)
+def test_hard_pictures_in_bounded_memory(name, tmp_path):
+    path = tmp_path / f"{name}.png"
+    cv2.imwrite(str(path), HARD[name]())
+    with open(tmp_path / "printed.txt", "w+") as printed:
+        process = subprocess.Popen(
+            [sys.executable, ROOT / "load_model.py", path],
+            stdout=printed,
+            stderr=subprocess.STDOUT,
+        )
+        _, _, usage = os.wait4(process.pid, 0)
+        printed.seek(0)
+        lines = printed.read().splitlines()
+    assert len(lines) == 1 and lines[0].startswith(f"{path}: "), lines
+    assert usage.ru_maxrss < LARGEST_MEMORY
+    assert usage.ru_utime + usage.ru_stime < MOST_SECONDS
+
+
+@pytest.mark.parametrize("side", [(1, 1), (1, 5000), (7, 7), (8, 8), (9, 3000)])
+def test_odd_sizes(side, tmp_path, capsys):
+    path = tmp_path / "odd.png"
+    cv2.imwrite(str(path), np.full(side, 90, np.uint8))
+    assert_one_line(path, capsys)
