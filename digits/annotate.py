@@ -9,6 +9,7 @@ SMALL_SIDE = 480  # pixels: a picture of shorter sides is enlarged for its label
 GREEN, GRAY, BLACK = (40, 140, 0), (110, 110, 110), (0, 0, 0)  # BGR
 FONT = cv2.FONT_HERSHEY_SIMPLEX
 SMALLEST_TEXT, LARGEST_TEXT = 0.45, 1.2  # times the font's own size, of about 22 pixels
+SCREEN = 1000  # pixels: larger pictures will be shown scaled down
 HEADROOM = 40  # pixels above the picture: the labels of the topmost digits
 TILE = 84  # pixels: a digit as the network saw it
 CARD_WIDTH, CARD_HEIGHT = 190, 100  # pixels: that tile with its three best guesses
@@ -25,7 +26,13 @@ def annotate(reading):
     canvas = np.pad(canvas, ((HEADROOM, 0), (0, right), (0, 0)), constant_values=255)
     for digit in reading.digits:
         _mark(canvas, digit, zoom / reading.scale)
-    return np.vstack([canvas, _cards(reading.digits, canvas.shape[1])])
+    # The cards are as easy to read when a large picture is shown on a screen.
+    scale = max(1, max(canvas.shape) / SCREEN)
+    cards = _cards(reading.digits, round(canvas.shape[1] / scale))
+    size = canvas.shape[1], round(cards.shape[0] * scale)
+    if cards.size:
+        cards = cv2.resize(cards, size, interpolation=cv2.INTER_LINEAR)
+    return np.vstack([canvas, cards.reshape(-1, canvas.shape[1], 3)])
 
 
 def _mark(canvas, digit, zoom):
@@ -34,12 +41,21 @@ def _mark(canvas, digit, zoom):
     y += HEADROOM
     thickness = max(1, round(max(canvas.shape) / 600))
     cv2.rectangle(canvas, (x, y), (x + width, y + height), GREEN, thickness)
+    smallest = SMALLEST_TEXT * max(1, max(canvas.shape) / SCREEN)
     text = f"{digit.digit} {percent(digit.confidence)}%"
-    (text_width, _), _ = cv2.getTextSize(text, FONT, 1, 1)
-    size = float(np.clip(1.1 * width / text_width, SMALLEST_TEXT, LARGEST_TEXT))
+    if text_width(text) * smallest > 2 * width:  # it would cover its neighbours'
+        text = f"{digit.digit}"
+    largest = max(smallest, LARGEST_TEXT)
+    size = float(np.clip(1.1 * width / text_width(text), smallest, largest))
     bold = 1 + round(size)
     corner = x, y - 2 * thickness - 2
     cv2.putText(canvas, text, corner, FONT, size, GREEN, bold, cv2.LINE_AA)
+
+
+def text_width(text):
+    """Return the width in pixels of a text in the font's own size."""
+    (width, _), _ = cv2.getTextSize(text, FONT, 1, 1)
+    return width
 
 
 def _cards(digits, width):

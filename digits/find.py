@@ -32,11 +32,10 @@ class Piece(NamedTuple):
     ink: np.ndarray
 
 
-def find_digits(ink, single=False, fringe=FRINGE):
+def find_digits(ink, fringe=FRINGE):
     """Return a list of Pieces, one a digit, of ink (H, W) uint8.
 
-    `single` puts all that is no dirt into one piece. fringe: the least ink, 0 to 255,
-    that belongs to a stroke.
+    fringe: the least ink, 0 to 255, that belongs to a stroke.
     """
     labels, boxes = components(ink, fringe)
     boxes = without_edges(boxes, ink.shape)
@@ -47,7 +46,7 @@ def find_digits(ink, single=False, fringe=FRINGE):
     smallest = max(SMALLEST_PART, SPECK_SHARE * height)
     boxes = {k: box for k, box in boxes.items() if max(box[2:]) >= smallest}
     boxes = largest(boxes, MOST)
-    groups = [set(boxes)] if single and boxes else group(boxes, height)
+    groups = group(boxes, height)
     pieces = [_piece(ink, labels, boxes, members) for members in groups]
     least = max(SMALLEST, SMALLEST_SHARE * max(ink.shape))
     return [piece for piece in pieces if max(piece.width, piece.height) >= least]

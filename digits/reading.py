@@ -1,5 +1,6 @@
 """From pictures to readings: decode, ink, find, normalise, classify, arrange."""
 
+import functools
 import itertools
 import math
 from typing import NamedTuple
@@ -13,7 +14,7 @@ from digits.decode import decode
 from digits.find import FAINT_FRINGE, Piece, find_digits
 from digits.ink import coarse, extract_ink, is_light_on_dark
 from digits.normalise import SIZE, is_mnist_image
-from digits.second_look import SURE, look_again, look_at
+from digits.second_look import LEAST_JOINED, SURE, joined, look_again, look_at
 
 PICTURES_AT_ONCE = 32  # classified together: of 6 MB each at most
 
@@ -74,14 +75,16 @@ def read_pictures(paths, network, threshold, single=False):
     """
     for start in range(0, len(paths), PICTURES_AT_ONCE):
         readings = [_decode(path) for path in paths[start:][:PICTURES_AT_ONCE]]
-        pieces = [_pieces(reading.picture, single) for reading in readings]
+        pieces = [_pieces(reading.picture) for reading in readings]
         looks = iter(look_at([p for found in pieces for p in found], network))
         for reading, found in zip(readings, pieces, strict=True):
             seen = list(itertools.islice(looks, len(found)))
             if single:
-                seen = [_trusted(look) for look in seen]
-            elif reading.picture is not None:
-                seen = _doubted(reading.picture, seen, network, threshold)
+                seen = _only_digit(seen, network)
+            elif reading.picture is not None and not _is_mnist_picture(reading.picture):
+                seen = _digits(reading.picture, seen, network, threshold)
+            else:
+                seen = accept(seen, threshold)
             yield reading._replace(digits=_in_order(seen, reading.scale))
 
 
@@ -94,13 +97,13 @@ def _decode(path):
     return Reading(str(path), [], picture=picture, scale=scale)
 
 
-def _pieces(picture, single):
+def _pieces(picture):
     """Return the Pieces of a picture (H, W, 3), or of none."""
     if picture is None:
         return []
     if _is_mnist_picture(picture):
         return [Piece(0, 0, SIZE, SIZE, picture[..., 0])]
-    return find_digits(extract_ink(picture), single)
+    return find_digits(extract_ink(picture))
 
 
 def _is_mnist_picture(picture):
@@ -109,13 +112,24 @@ def _is_mnist_picture(picture):
     return is_mnist_image(gray) and not (picture != gray[..., None]).any()
 
 
-def _trusted(look):
-    """Return a Look as if it was sure to show a digit."""
-    digits = look.probabilities[:10] / max(look.probabilities[:10].sum(), 1e-9)
-    return look._replace(probabilities=np.append(digits, np.float32(0)))
+def _only_digit(looks, network):
+    """Return [the surest Look], as if it was sure to show a digit, or none of none.
+
+    All ink together may be the digit, or one piece of it with dirt beside.
+    """
+    if len(looks) > 1:
+        together = functools.reduce(joined, [look.piece for look in looks])
+        (union,) = look_at([together], network)
+        is_digit = union.chance >= LEAST_JOINED
+        looks = [union] if is_digit else look_again(looks, network)
+    best = max(looks, key=lambda look: look.chance, default=None)
+    if best is None:
+        return []
+    digits = best.probabilities[:10] / max(best.probabilities[:10].sum(), 1e-9)
+    return [best._replace(probabilities=np.append(digits, np.float32(0)))]
 
 
-def _doubted(picture, looks, network, threshold):
+def _digits(picture, looks, network, threshold):
     """Return the Looks that show digits, after a second look where that is doubtful.
 
     Where most of the ink makes no sense, it may be fainter than was thought, or the
@@ -123,7 +137,7 @@ def _doubted(picture, looks, network, threshold):
     """
     looks = look_again(looks, network)
     digits = accept(looks, threshold)
-    if 2 * len(digits) > len(looks) or _is_mnist_picture(picture):
+    if 2 * len(digits) > len(looks):
         return digits
     best = max(0, worth(digits, looks))
     for pieces in other_pieces(picture):

@@ -11,8 +11,8 @@ def sheet(*boxes, shape=(200, 400)):
     return ink
 
 
-def found(ink, single=False):
-    return sorted(piece[:4] for piece in find_digits(ink, single))
+def found(ink):
+    return sorted(piece[:4] for piece in find_digits(ink))
 
 
 def test_nothing():
@@ -38,11 +38,6 @@ def test_edges_and_ruled_lines_are_no_digits():
 
 def test_a_digit_that_fills_the_picture():
     assert found(sheet((0, 0, 60, 200), shape=(200, 60))) == [(0, 0, 60, 200)]
-
-
-def test_single_takes_all_as_one():
-    ink = sheet((50, 40, 40, 60), (150, 120, 40, 60))
-    assert found(ink, single=True) == [(50, 40, 140, 140)]
 
 
 def test_faint_ink_belongs_only_where_it_is_connected():

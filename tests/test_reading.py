@@ -61,3 +61,17 @@ def test_other_28x28_pictures_are_no_mnist_images(seven):
     assert not is_mnist_image(cv2.resize(gray, (28, 28)))
     assert not is_mnist_image(np.zeros((28, 28), np.uint8))
     assert not is_mnist_image(gray)
+
+
+def test_single_takes_parts_as_one_and_leaves_dirt(tmp_path, seven, shipped):
+    broken = cv2.copyMakeBorder(seven, 0, 0, 0, 60, cv2.BORDER_REPLICATE)
+    broken[50:62] = 240
+    cv2.imwrite(str(tmp_path / "broken.png"), broken)
+    dirty = broken.copy()
+    dirty[50:62] = seven[50:62, :1]
+    cv2.circle(dirty, (135, 60), 9, (40, 40, 40), -1)
+    cv2.imwrite(str(tmp_path / "dirty.png"), dirty)
+    for name in "broken.png", "dirty.png":
+        (reading,) = read_pictures([tmp_path / name], shipped, 0.5, single=True)
+        assert reading.rows == ["7"], name
+        assert 0.5 < reading.digits[0].confidence <= 1

@@ -31,6 +31,7 @@ RECORDING = {
     "benchmarks/measure.py",
     "benchmarks/predict.py",
     "benchmarks/readme.py",
+    "benchmarks/real_pictures.py",
 }
 
 
