@@ -18,11 +18,10 @@ import numpy as np
 
 from digits import UserError, cli, flags, mnist, network, results, synthesis
 from digits.calibration import (
-    area_under_roc,
-    expected_calibration_error,
     fit_temperature,
     log_softmax,
     negative_log_likelihood,
+    rejection,
 )
 from digits.lazy import LazyModule
 from digits.progress import Progress
@@ -33,6 +32,7 @@ tf2onnx = LazyModule("tf2onnx")
 SCRIPT = "tf_cnn.py"
 CLASSES = {"mnist": network.CLASSES, "real": network.CLASSES + network.JUNK}
 RENDERINGS = 2  # of each training image, for --augmentation real
+TRAINING, VALIDATION, TEST = range(3)  # each has junk and pens of its own
 DROPOUT = 0.4
 LABEL_SMOOTHING = 0.05
 PEAK_LEARNING_RATE = 0.004
@@ -240,13 +240,14 @@ class Trainer:
 
 
 def train(args, dataset):
-    """Return a trained ConvolutionalNetwork, its history and its temperature.
+    """Return a trained ConvolutionalNetwork and its history.
 
     history: a list of results.history_rows.
     """
     images, labels = dataset.train_images, dataset.train_labels
     if args.augmentation == "real":
-        images, labels = with_renderings(images, labels, args.seed, RENDERINGS)
+        seeds = [[args.seed, TRAINING, rendering] for rendering in range(RENDERINGS)]
+        images, labels = with_renderings(images, labels, seeds)
     trainer, labels = Trainer(args, images, labels), dataset.validation_labels
     history, start = [], time.monotonic()
     for epoch in range(args.epochs):
@@ -262,13 +263,15 @@ def train(args, dataset):
     return trainer.averaged, history
 
 
-def with_renderings(images, labels, seed, count):
-    """Return images (N, 28, 28) and labels (N,) with `count` renderings of each."""
+def with_renderings(images, labels, seeds):
+    """Return images (N, 28, 28) and labels (N,) with a rendering of each for each seed.
+
+    seeds: lists of int.
+    """
     sets = [(images, labels)]
-    with Progress("Rendering", count * len(images)) as bar:
-        for rendering in range(count):
-            seeds = [seed, rendering]
-            sets.append(synthesis.render(images, labels, seeds, bar.update))
+    with Progress("Rendering", len(seeds) * len(images)) as bar:
+        for seed in seeds:
+            sets.append(synthesis.render(images, labels, seed, bar.update))
     return tuple(np.concatenate(arrays) for arrays in zip(*sets, strict=True))
 
 
@@ -276,33 +279,17 @@ def calibrate(model, args, dataset):
     """Return the temperature that makes probabilities of held-back images mean most."""
     images, labels = dataset.validation_images, dataset.validation_labels
     if args.augmentation == "real":
-        images, labels = with_renderings(images, labels, args.seed, 1)
+        images, labels = with_renderings(images, labels, [[args.seed, VALIDATION]])
     return fit_temperature(predict_logits(model, images), labels)
 
 
-def rejection(model, temperature, args, dataset):
-    """Return how well digits are told from junk on renderings of the test images.
-
-    A dict: the number of them, the share read right, the expected calibration error and
-    the area under the ROC curve of digits against junk.
-    """
-    images, labels = with_renderings(
-        dataset.test_images, dataset.test_labels, args.seed, 1
+def measure_rejection(model, temperature, args, dataset):
+    """Return how well renderings of the test images are told from junk: a dict."""
+    images, labels = synthesis.render(
+        dataset.test_images, dataset.test_labels, [args.seed, TEST]
     )
-    rendered = slice(len(dataset.test_images), None)
-    images, labels = images[rendered], labels[rendered]
-    probabilities = np.exp(log_softmax(predict_logits(model, images) / temperature))
-    right = probabilities.argmax(axis=1) == labels
-    junk = labels == synthesis.NOT_A_DIGIT
-    error = expected_calibration_error(probabilities.max(axis=1), right)
-    return {
-        "digits": int((~junk).sum()),
-        "junk": int(junk.sum()),
-        "accuracy_of_digits": float(right[~junk].mean()),
-        "accuracy_of_junk": float(right[junk].mean()),
-        "expected_calibration_error": error,
-        "area_under_roc": area_under_roc(probabilities[:, -1], junk),
-    }
+    logits = predict_logits(model, images)
+    return rejection(np.exp(log_softmax(logits / temperature)), labels)
 
 
 def predict_logits(model, images):
@@ -410,7 +397,7 @@ def main(argv=None):
         summary |= {"temperature": temperature, "validation": history[-1]}
         summary["classes"] = CLASSES[args.augmentation]
         if args.augmentation == "real":
-            summary["rejection"] = rejection(model, temperature, args, dataset)
+            summary["rejection"] = measure_rejection(model, temperature, args, dataset)
         predictions = results.score(dataset, predictor(model), summary, start)
         if args.save_model:
             save(args.save_weights, model, summary)

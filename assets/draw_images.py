@@ -12,7 +12,12 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-FOLDER = Path(__file__).resolve().parent / "images"
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+from digits.strokes import parse, smooth
+
+FOLDER = ROOT / "assets" / "images"
 FINE = 4  # times the final size: strokes are drawn large, then scaled down
 
 # The strokes of each digit: points x,y in a box 70 wide and 100 high, y downwards. A
@@ -39,20 +44,6 @@ BLACK, BLUE, RED, PENCIL, WHITE = (
 )  # BGR
 
 
-def smooth(points, steps=24):
-    """Return (N, 2) points of the Catmull-Rom curve through `points`, [(x, y)]."""
-    points = np.array([points[0], *points, points[-1]], float)
-    t = np.linspace(0, 1, steps, endpoint=False)[:, None]
-    pieces = [
-        b
-        + 0.5 * t * (c - a)
-        + t**2 * (a - 2.5 * b + 2 * c - 0.5 * d)
-        + t**3 * (1.5 * (b - c) + 0.5 * (d - a))
-        for a, b, c, d in zip(points, points[1:], points[2:], points[3:], strict=False)
-    ]
-    return np.concatenate([*pieces, points[-1:]])
-
-
 def draw_digit(ink, digit, x, y, height, pen, random):
     """Draw a digit with wobbly strokes into ink (H, W) uint8, its box's corner at x, y.
 
@@ -60,8 +51,7 @@ def draw_digit(ink, digit, x, y, height, pen, random):
     """
     slant, turn = random.normal(0, 0.1), random.normal(0, 0.05)
     matrix = np.array([[1, turn], [-slant - turn, 1]]) * height * FINE
-    for stroke in STROKES[digit]:
-        points = np.array([point.split(",") for point in stroke.split()], float) / 100
+    for points in parse(STROKES[digit]):
         wobbly = points + random.normal(0, 0.012, points.shape)
         curve = smooth(wobbly) @ matrix + np.array([x + slant * height, y]) * FINE
         pressure = 1 + 0.18 * np.sin(random.uniform(0, 6) + np.arange(len(curve)) / 15)

@@ -33,13 +33,19 @@ COLUMNS = 8
 
 
 def read_labels(folder):
-    """Return labels.csv as a list of dicts; raise UserError if it is not there."""
+    """Return labels.csv as a list of dicts; raise UserError if it is none."""
     path = Path(folder, "labels.csv")
     try:
         with open(path, newline="", encoding="utf-8") as file:
-            return list(csv.DictReader(file))
+            rows = list(csv.DictReader(file))
     except OSError as error:
         raise UserError(f"{path}: cannot be read: {error.strerror}") from error
+    if not rows or not {"file", "reading", "kind"} <= rows[0].keys():
+        raise UserError(f"{path}: lacks rows of file, reading and kind")
+    missing = [row["file"] for row in rows if not Path(folder, row["file"]).is_file()]
+    if missing:
+        raise UserError(f"{path}: names {missing[0]}, which is not there")
+    return rows
 
 
 def read_all(folder, rows, weights):
@@ -50,6 +56,8 @@ def read_all(folder, rows, weights):
     start = time.perf_counter()
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
     seconds = time.perf_counter() - start
+    if done.returncode:
+        raise UserError(f"{folder}: load_model.py could not read all of it")
     answers = map(json.loads, done.stdout.splitlines())
     return {a["file"]: "/".join(a.get("rows", [])) for a in answers}, seconds
 
@@ -98,7 +106,7 @@ def read_simply(folder, rows, weights):
             images[name].append(method(gray))
     readings = {}
     for name, batch in images.items():
-        digits = classifier.probabilities(np.array(batch)).argmax(axis=1)
+        digits = classifier.probabilities(np.array(batch))[:, :10].argmax(axis=1)
         readings[name] = dict(zip(paths, map(str, digits), strict=True))
     return readings
 

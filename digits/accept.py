@@ -1,6 +1,6 @@
 """Which of the ink is answered as digits: sure, of the page's size, in no word."""
 
-import numpy as np
+from digits.find import usual_height
 
 SMALLEST_SHARE = 0.4  # of the usual height: smaller digits are dirt or punctuation
 WORD_SHARE = 0.4  # of a word's pieces: if so many are no digits, it is text
@@ -12,9 +12,9 @@ LETTER_SPACE = 0.7  # of the usual height: wider gaps part words
 
 def accept(looks, threshold):
     """Return the Looks that show digits of at least the probability `threshold`."""
-    usual = usual_height([look for look in looks if look.chance >= threshold])
-    smallest = SMALLEST_SHARE * usual
-    looks = [look for look in looks if max(look.piece[2:4]) >= smallest]
+    likely = [look for look in looks if look.chance >= threshold]
+    usual = usual_height([look.piece.height for look in likely])
+    looks = of_digits_size(looks, likely)
     junk = sum(look.chance < threshold for look in looks)
     if junk >= max(MOST_JUNK, JUNK_SHARE * len(looks)):
         return []
@@ -34,21 +34,14 @@ def worth(digits, looks):
     The number of digits, less for unsure ones, and less for pieces of a digit's size
     that are none.
     """
-    smallest = SMALLEST_SHARE * usual_height(digits)
-    junk = sum(look.piece.height >= smallest for look in looks) - len(digits)
+    junk = len(of_digits_size(looks, digits)) - len(digits)
     return sum(look.chance for look in digits) - 0.5 * junk
 
 
-def usual_height(looks):
-    """Return the height in pixels of most ink in Looks, 0 of none.
-
-    The median in which a piece counts by its area, so that dirt weighs little.
-    """
-    if not looks:
-        return 0
-    heights = np.sort([look.piece.height for look in looks]).astype(float)
-    weights = np.cumsum(heights**2)
-    return heights[np.searchsorted(weights, weights[-1] / 2)]
+def of_digits_size(looks, digits):
+    """Return the Looks that are not much smaller than the digits among them."""
+    smallest = SMALLEST_SHARE * usual_height([look.piece.height for look in digits])
+    return [look for look in looks if max(look.piece[2:4]) >= smallest]
 
 
 def words(boxes, space):

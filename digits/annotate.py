@@ -1,5 +1,7 @@
 """A picture of what was read: boxes and readings, and what the network saw of each."""
 
+import math
+
 import cv2
 import numpy as np
 
@@ -22,26 +24,26 @@ def annotate(reading):
     canvas = cv2.resize(
         reading.picture, (width * zoom, height * zoom), interpolation=cv2.INTER_NEAREST
     )
-    right = max(0, CARD_WIDTH - canvas.shape[1])
+    # A large picture will be shown scaled down: its text is the larger.
+    scale = max(1, (max(canvas.shape) + HEADROOM) / SCREEN)
+    right = max(0, math.ceil(CARD_WIDTH * scale) - canvas.shape[1])
     canvas = np.pad(canvas, ((HEADROOM, 0), (0, right), (0, 0)), constant_values=255)
     for digit in reading.digits:
-        _mark(canvas, digit, zoom / reading.scale)
-    # The cards are as easy to read when a large picture is shown on a screen.
-    scale = max(1, max(canvas.shape) / SCREEN)
-    cards = _cards(reading.digits, round(canvas.shape[1] / scale))
+        _mark(canvas, digit, zoom / reading.scale, scale)
+    cards = _cards(reading.digits, int(canvas.shape[1] / scale))
     size = canvas.shape[1], round(cards.shape[0] * scale)
     if cards.size:
         cards = cv2.resize(cards, size, interpolation=cv2.INTER_LINEAR)
     return np.vstack([canvas, cards.reshape(-1, canvas.shape[1], 3)])
 
 
-def _mark(canvas, digit, zoom):
+def _mark(canvas, digit, zoom, scale):
     """Draw a digit's box, and above it its reading with the confidence in per cent."""
     x, y, width, height = (round(length * zoom) for length in digit.box)
     y += HEADROOM
     thickness = max(1, round(max(canvas.shape) / 600))
     cv2.rectangle(canvas, (x, y), (x + width, y + height), GREEN, thickness)
-    smallest = SMALLEST_TEXT * max(1, max(canvas.shape) / SCREEN)
+    smallest = SMALLEST_TEXT * scale
     text = f"{digit.digit} {percent(digit.confidence)}%"
     if text_width(text) * smallest > 2 * width:  # it would cover its neighbours'
         text = f"{digit.digit}"

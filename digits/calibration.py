@@ -48,3 +48,20 @@ def fit_temperature(logits, labels):
     """
     losses = [negative_log_likelihood(logits / t, labels) for t in TEMPERATURES]
     return float(TEMPERATURES[np.argmin(losses)])
+
+
+def rejection(probabilities, labels):
+    """Return how well digits are told from junk: a dict of counts and shares, 0 to 1.
+
+    probabilities: (N, 11), the last of junk; labels: (N,), 10 of junk.
+    """
+    right, junk = probabilities.argmax(axis=1) == labels, labels == 10
+    error = expected_calibration_error(probabilities.max(axis=1), right)
+    return {
+        "digits": int((~junk).sum()),
+        "junk": int(junk.sum()),
+        "accuracy_of_digits": float(right[~junk].mean()),
+        "accuracy_of_junk": float(right[junk].mean()),
+        "expected_calibration_error": error,
+        "area_under_roc": area_under_roc(probabilities[:, -1], junk),
+    }

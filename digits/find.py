@@ -19,6 +19,7 @@ PAGE = 4  # pieces of like height away from the border: several digits, or a pag
 FRAME_SHARE = 0.6  # of the picture's width and height: what is so large …
 FRAMED = 3  # … and has so many pieces inside is no digit
 MOST = 300  # pieces that are looked at: more is noise
+HIGHEST_ONE = 36  # times as high as wide: a hairline of 1
 LINE_ASPECT = 12  # width to height of a ruled line
 
 
@@ -39,10 +40,10 @@ def find_digits(ink, fringe=FRINGE):
     """
     labels, boxes = components(ink, fringe)
     boxes = without_edges(boxes, ink.shape)
-    boxes = without_frames(without_lines(boxes, ink.shape), ink.shape)
+    boxes = without_frames(without_long_boxes(boxes, ink.shape), ink.shape)
     if not boxes:
         return []
-    height = digit_height(boxes)
+    height = int(usual_height([box[3] for box in boxes.values()]))
     smallest = max(SMALLEST_PART, SPECK_SHARE * height)
     boxes = {k: box for k, box in boxes.items() if max(box[2:]) >= smallest}
     boxes = largest(boxes, MOST)
@@ -80,13 +81,17 @@ def without_edges(boxes, shape):
     return inner if is_page or (heights and heights[0] > tallest / 4) else boxes
 
 
-def without_lines(boxes, shape):
-    """Return the boxes less lines: much wider than high, or as high at the border."""
+def without_long_boxes(boxes, shape):
+    """Return the boxes less lines: much wider than high, or as high at the border.
+
+    Inside the picture a line must be even higher: a 1 is high too.
+    """
 
     def is_line(x, y, width, height):
         inside = 0 < x < shape[1] - width and 0 < y < shape[0] - height
         aspect = width / height
-        return aspect > LINE_ASPECT or aspect < 1 / (3 if inside else 1) / LINE_ASPECT
+        highest = HIGHEST_ONE if inside else LINE_ASPECT
+        return aspect > LINE_ASPECT or aspect < 1 / highest
 
     return {label: box for label, box in boxes.items() if not is_line(*box)}
 
@@ -105,7 +110,7 @@ def without_frames(boxes, shape):
 
 
 def surrounds(box, other):
-    """Tell whether a box (x, y, width, height) holds another of half its height."""
+    """Tell whether a box (x, y, width, height) holds another, under half as high."""
     return (
         box[0] < other[0]
         and box[1] < other[1]
@@ -121,15 +126,15 @@ def largest(boxes, count):
     return {k: boxes[k] for k in labels[:count]}
 
 
-def digit_height(boxes):
-    """Return the height, in pixels, of the digits that boxes {label: box} belong to.
+def usual_height(heights):
+    """Return the height of the digits that boxes of these heights (N,) belong to.
 
-    It is the median in which each box counts by its height squared, so that many specks
-    weigh less than a few digits.
+    It is the median in which each counts by its square, so that many specks weigh less
+    than a few digits; 0 of none.
     """
-    heights = np.sort([box[3] for box in boxes.values()]).astype(float)
+    heights = np.sort(np.array(heights, float))
     weights = np.cumsum(heights**2)
-    return int(heights[np.searchsorted(weights, weights[-1] / 2)])
+    return heights[np.searchsorted(weights, weights[-1] / 2)] if len(heights) else 0
 
 
 def group(boxes, digit_height):

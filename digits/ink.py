@@ -32,7 +32,9 @@ def extract_ink(picture, light_on_dark=None):
     if light_on_dark is None:
         paper = flat_paper(picture)
         if paper is not None:
-            darkness = brightest(cv2.absdiff(picture, np.full_like(picture, paper)))
+            darkness = largest_channel(
+                cv2.absdiff(picture, np.full_like(picture, paper))
+            )
             return stretch(without_lines(darkness, FAINTEST), 0, FAINTEST)
     small = coarse(picture)
     if light_on_dark is None:
@@ -62,7 +64,7 @@ def flat_paper(picture):
     return picture.reshape(-1, 3)[int((gray == mode).argmax())]
 
 
-def brightest(picture):
+def largest_channel(picture):
     """Return the largest of a picture's three channels, (H, W) uint8."""
     blue, green, red = cv2.split(picture)
     return cv2.max(cv2.max(blue, green), red)
@@ -154,7 +156,8 @@ def stretch(darkness, noise, floor):
         return np.zeros(darkness.shape, np.uint8)
     otsu = cv2.THRESH_BINARY + cv2.THRESH_OTSU
     threshold, _ = cv2.threshold(candidates[:, None], 0, 255, otsu)
-    level = _median(candidates[candidates >= threshold])
+    pen = candidates[candidates > threshold]
+    level = _median(pen if len(pen) else candidates)
     if level < PEN_FACTOR * floor:
         return np.zeros(darkness.shape, np.uint8)
     bottom = min(2 * noise, level / 2)

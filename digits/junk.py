@@ -1,6 +1,7 @@
 """What is no digit: letters, marks, scribbles, halves of digits, two digits in one.
 
-Each function returns fine ink (SIDE, SIDE) uint8, as digits.pens does of digits.
+Each function returns fine ink (H, W) uint8, FINE pixels a pixel of MNIST, as
+digits.pens does of digits.
 """
 
 import cv2
@@ -66,11 +67,11 @@ def pair(images, labels, random):
         written(image, label, random)
         for image, label in zip(images, labels, strict=True)
     )
-    return joined(left, right, round(FINE * random.uniform(-4, 0)))
+    return side_by_side(left, right, round(FINE * random.uniform(-4, 0)))
 
 
-def joined(left, right, gap):
-    """Return two digits' ink side by side, `gap` pixels apart, scaled to (SIDE, SIDE).
+def side_by_side(left, right, gap):
+    """Return two digits' ink (H, W) side by side, `gap` pixels apart.
 
     The gap is that between the nearest points of one level.
     """

@@ -1,7 +1,8 @@
 """The model file: one HDF5 file with the training script's own part, the network as an
 ONNX graph under `inference/onnx`, and attributes that say what made it.
 
-The graph maps pixels (N, 28, 28, 1) float32, 0 to 255, to probabilities (N, 10).
+The graph maps pixels (N, 28, 28, 1) float32, 0 to 255, to probabilities (N, 10), or
+(N, 11) where it knows what is no digit.
 cv2.dnn runs it, so that reading needs no TensorFlow.
 """
 

@@ -27,7 +27,7 @@ def normalise(ink):
 def is_mnist_image(ink):
     """Tell whether ink (H, W) uint8 is as MNIST's images are.
 
-    They are 28x28, of a 20x20 box at most whose centre of mass is in the middle.
+    They are 28x28, with a longer side of 20, and their centre of mass is in the middle.
     """
     if ink.shape != (SIZE, SIZE) or not ink.any():
         return False

@@ -1,7 +1,7 @@
 """Ink on paper, as a camera, a scanner or a drawing program shows it.
 
-All lengths are shares of the digits' height, so that small and large pictures alike
-have plausible paper.
+The lengths of rulings, texture and blur are shares of the digits' height, so that small
+and large pictures alike have plausible paper; light and pressure go by the picture.
 """
 
 import cv2

@@ -1,4 +1,4 @@
-"""Thousands of pictures read at once, by a process for each core.
+"""Work for a process on each core, and thousands of pictures read that way.
 
 OpenCV runs what small pictures need on one core only.
 """
@@ -13,31 +13,47 @@ import cv2
 
 from digits import UserError, network, reading
 
-CHUNK = 64  # pictures that a process reads at a time
+MOST_PROCESSES = 61  # Windows allows no more
+CHUNK = 16  # pictures that a process reads at a time
 WORKER = {}  # what each process keeps: its network and the arguments of reading
+
+
+def in_processes(work, chunks, start=None, arguments=()):
+    """Yield work(chunk) of each chunk, in order, done by a process on each core.
+
+    start: a function that each process calls first, with `arguments`. All must be what
+    another process can import. Raises UserError when a process is killed, as the system
+    does where memory is short.
+    """
+    count = min(os.cpu_count() or 1, MOST_PROCESSES)
+    spawn = multiprocessing.get_context("spawn")
+    try:
+        with ProcessPoolExecutor(count, spawn, _begin, (start, arguments)) as pool:
+            yield from pool.map(work, chunks)
+    except BrokenProcessPool as error:
+        raise UserError("a process was killed: is there enough memory?") from error
+
+
+def _begin(start, arguments):
+    """Prepare a process; Ctrl-C is its parent's to answer."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    cv2.setNumThreads(1)
+    if start:
+        start(*arguments)
 
 
 def read_pictures(paths, weights, threshold, single=False):
     """Yield what reading.read_pictures does, in order, without the pictures themselves.
 
-    weights: the model file, which each process opens. Raises UserError when a process
-    is killed, as the system does where memory is short.
+    weights: the model file, which each process opens.
     """
-    chunks = [paths[start:][:CHUNK] for start in range(0, len(paths), CHUNK)]
-    spawn = multiprocessing.get_context("spawn")
+    chunks = [paths[first : first + CHUNK] for first in range(0, len(paths), CHUNK)]
     arguments = weights, threshold, single
-    try:
-        with ProcessPoolExecutor(os.cpu_count(), spawn, _start, arguments) as pool:
-            for readings in pool.map(_read, chunks):
-                yield from readings
-    except BrokenProcessPool as error:
-        raise UserError("a process was killed; read fewer pictures at once") from error
+    for readings in in_processes(_read, chunks, _open, arguments):
+        yield from readings
 
 
-def _start(weights, *arguments):
-    """Prepare a process; Ctrl-C is its parent's to answer."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    cv2.setNumThreads(1)
+def _open(weights, *arguments):
     onnx, _ = network.read(weights)
     WORKER["arguments"] = network.Network(onnx, weights), *arguments
 

@@ -131,7 +131,7 @@ def with_stroke_width(ink, width, wanted):
     grow = (wanted - width) / 2
     if grow >= 0:
         outside = cv2.distanceTransform(1 - solid, cv2.DIST_L2, 5)
-        return np.uint8(255 * np.clip(grow + 1 - outside, 0, 1) * (outside <= grow + 1))
+        return np.uint8(255 * np.clip(grow + 1 - outside, 0, 1))
     ridge = np.uint8((inside > 0) & (inside >= cv2.dilate(inside, None) - 0.3))
     line = 255 * cv2.dilate(ridge, None) if wanted > 3 else 255 * ridge
     return np.maximum(np.uint8(255 * np.clip(inside + grow, 0, 1)), line)

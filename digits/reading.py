@@ -16,7 +16,7 @@ from digits.ink import coarse, extract_ink, is_light_on_dark
 from digits.normalise import SIZE, is_mnist_image
 from digits.second_look import LEAST_JOINED, SURE, joined, look_again, look_at
 
-PICTURES_AT_ONCE = 32  # classified together: of 6 MB each at most
+PICTURES_AT_ONCE = 32  # classified together: of 8 MB each at most
 
 
 class Digit(NamedTuple):
@@ -71,20 +71,19 @@ def read_pictures(paths, network, threshold, single=False):
     """Yield a Reading for each path, in order.
 
     Digits that the network is less sure of than `threshold` (0 to 1) are left out;
-    `single`: each picture holds exactly one digit, so that the surest answer counts.
+    `single`: each picture holds exactly one digit, so that the likeliest counts.
     """
     for start in range(0, len(paths), PICTURES_AT_ONCE):
-        readings = [_decode(path) for path in paths[start:][:PICTURES_AT_ONCE]]
+        batch = paths[start : start + PICTURES_AT_ONCE]
+        readings = [_decode(path) for path in batch]
         pieces = [_pieces(reading.picture) for reading in readings]
         looks = iter(look_at([p for found in pieces for p in found], network))
         for reading, found in zip(readings, pieces, strict=True):
             seen = list(itertools.islice(looks, len(found)))
-            if single:
-                seen = _only_digit(seen, network)
-            elif reading.picture is not None and not _is_mnist_picture(reading.picture):
+            if reading.picture is not None and single:
+                seen = _only_digit(reading.picture, seen, network)
+            elif reading.picture is not None:
                 seen = _digits(reading.picture, seen, network, threshold)
-            else:
-                seen = accept(seen, threshold)
             yield reading._replace(digits=_in_order(seen, reading.scale))
 
 
@@ -112,21 +111,33 @@ def _is_mnist_picture(picture):
     return is_mnist_image(gray) and not (picture != gray[..., None]).any()
 
 
-def _only_digit(looks, network):
-    """Return [the surest Look], as if it was sure to show a digit, or none of none.
+def _only_digit(picture, looks, network):
+    """Return [Look] at the likeliest digit, as if it was sure, or none of no ink."""
+    best = _likeliest(looks, network)
+    if best is None or best.chance < SURE:
+        others = [
+            _likeliest(look_at(pieces, network), network)
+            for pieces in other_pieces(picture)
+        ]
+        found = [look for look in (best, *others) if look is not None]
+        best = max(found, key=lambda look: look.chance, default=None)
+    if best is None:
+        return []
+    digits = best.probabilities[:10] / max(best.probabilities[:10].sum(), 1e-9)
+    return [best._replace(probabilities=np.append(digits, np.float32(0)))]
 
-    All ink together may be the digit, or one piece of it with dirt beside.
+
+def _likeliest(looks, network):
+    """Return the Look at the one digit that Looks show, or None of none.
+
+    All ink together, if that may be a digit; else its likeliest piece, dirt beside it.
     """
     if len(looks) > 1:
         together = functools.reduce(joined, [look.piece for look in looks])
         (union,) = look_at([together], network)
         is_digit = union.chance >= LEAST_JOINED
         looks = [union] if is_digit else look_again(looks, network)
-    best = max(looks, key=lambda look: look.chance, default=None)
-    if best is None:
-        return []
-    digits = best.probabilities[:10] / max(best.probabilities[:10].sum(), 1e-9)
-    return [best._replace(probabilities=np.append(digits, np.float32(0)))]
+    return max(looks, key=lambda look: look.chance, default=None)
 
 
 def _digits(picture, looks, network, threshold):
@@ -150,6 +161,8 @@ def _digits(picture, looks, network, threshold):
 
 def other_pieces(picture):
     """Yield the Pieces of a picture (H, W, 3) as they are less likely to be."""
+    if _is_mnist_picture(picture):
+        return
     light_on_dark = is_light_on_dark(coarse(picture))
     yield find_digits(extract_ink(picture, light_on_dark), fringe=FAINT_FRINGE)
     yield find_digits(extract_ink(picture, not light_on_dark))

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-from digits.find import Piece, gap
+from digits.find import Piece, gap, usual_height
 from digits.normalise import SIZE, normalise
 
 SURE = 0.9  # a piece's probability of being its digit: no second look above
@@ -68,7 +68,7 @@ def look_again(looks, network):
 
 def joined_where_better(looks, network):
     """Return Looks, near ones joined where together they are more likely a digit."""
-    usual = np.sort([look.piece.height for look in looks])[len(looks) // 2]
+    usual = usual_height([look.piece.height for look in looks])
     pairs = [
         (one, other)
         for index, one in enumerate(looks)

@@ -1,18 +1,14 @@
 """MNIST's digits as load_model.py meets them in other people's pictures, and what is no
-digit: for `tf_cnn.py --augmentation real`, and to measure each step of reading.
+digit: for `tf_cnn.py --augmentation real`.
 
 A digit is written with another pen (digits.pens), put on paper and photographed
 (digits.paper), then found and normalised by the very steps that read a user's picture.
 """
 
-import multiprocessing
-import os
-from concurrent.futures import ProcessPoolExecutor
-
 import cv2
 import numpy as np
 
-from digits import junk
+from digits import junk, parallel
 from digits.find import find_digits
 from digits.ink import extract_ink
 from digits.normalise import normalise
@@ -39,12 +35,11 @@ def render(images, labels, seed, progress=None):
         for start in range(0, len(images), CHUNK)
     ]
     found = []
-    spawn = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(os.cpu_count(), spawn, cv2.setNumThreads, (1,)) as pool:
-        for (chunk, *_), result in zip(chunks, pool.map(_render, chunks), strict=True):
-            found.append(result)
-            if progress:
-                progress(len(chunk))
+    results = parallel.in_processes(_render, chunks)
+    for (chunk, *_), result in zip(chunks, results, strict=True):
+        found.append(result)
+        if progress:
+            progress(len(chunk))
     return tuple(np.concatenate(arrays) for arrays in zip(*found, strict=True))
 
 
@@ -55,7 +50,7 @@ def _render(chunk):
     for index in range(len(images)):
         ink, label = example(images, labels, index, random)
         image = seen_by_network(ink, random)
-        if image is not None:
+        if image is not None and (ink.any() or label == NOT_A_DIGIT):
             seen.append((image, label))
     return (
         np.array([image for image, _ in seen], np.uint8).reshape(-1, 28, 28),
@@ -86,8 +81,7 @@ def example(images, labels, index, random):
 
 def seen_by_network(ink, random):
     """Return the (28, 28) image that reading finds of fine ink on paper, or None."""
-    low, high = np.log(HEIGHTS)
-    height = np.exp(random.uniform(low, high))
+    height = np.exp(random.uniform(*np.log(HEIGHTS)))
     if not ink.any():
         return seen_on_blank_paper(height, random)
     canvas, box = placed(junk.cropped(ink), height, random)

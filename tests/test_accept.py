@@ -1,6 +1,6 @@
 import numpy as np
 
-from digits.accept import accept, usual_height, words, worth
+from digits.accept import accept, words, worth
 from digits.find import Piece
 from digits.second_look import Look
 
@@ -35,12 +35,6 @@ def test_dirt_is_no_digit():
 def test_digits_among_much_junk_are_chance():
     junk = [look(90 * k, 0.0) for k in range(20)]
     assert accept([*junk, look(2000, 1)], 0.5) == []
-
-
-def test_usual_height_is_that_of_most_ink():
-    specks = [look(0, 1, height=4) for _ in range(50)]
-    assert usual_height([*specks, look(0, 1, height=60)]) == 60
-    assert usual_height([]) == 0
 
 
 def test_words():

@@ -1,6 +1,6 @@
 import numpy as np
 
-from digits.find import digit_height, find_digits, gap
+from digits.find import find_digits, gap, usual_height
 
 
 def sheet(*boxes, shape=(200, 400)):
@@ -60,9 +60,28 @@ def test_dots_are_no_digits():
     assert found(sheet((50, 40, 3, 4), (90, 70, 2, 2))) == []
 
 
-def test_digit_height_ignores_specks():
-    boxes = dict.fromkeys(range(20), (0, 0, 2, 2)) | {99: (0, 0, 50, 100)}
-    assert digit_height(boxes) == 100
+def test_usual_height_is_that_of_most_ink():
+    assert usual_height([4] * 50 + [60, 62]) in (60, 62)
+    assert usual_height([]) == 0
+
+
+def test_frames_are_no_digits():
+    # The edge of a sheet around three digits.
+    digits = [(60, 60, 30, 50), (120, 60, 30, 50), (180, 60, 30, 50)]
+    ink = sheet(*digits)
+    ink[20:24, 20:380] = ink[176:180, 20:380] = 255
+    ink[20:180, 20:24] = ink[20:180, 376:380] = 255
+    assert found(ink) == digits
+
+
+def test_long_lines_at_the_border_are_no_digits():
+    digit = (100, 50, 50, 90)
+    assert found(sheet(digit, (397, 10, 3, 180))) == [digit]
+    assert found(sheet((397, 10, 3, 180))) == []
+
+
+def test_small_dirt_on_a_large_picture_is_no_digit():
+    assert found(sheet((500, 500, 10, 14), shape=(1500, 1600))) == []
 
 
 def test_gap():

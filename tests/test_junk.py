@@ -38,5 +38,5 @@ def test_a_pair_is_one_piece_of_both():
 
 def test_joined_leaves_the_gap_that_is_asked_for():
     box = np.full((10, 4), 255, np.uint8)
-    ink = junk.joined(box, box, 3)
+    ink = junk.side_by_side(box, box, 3)
     np.testing.assert_array_equal(ink[5] > 0, [1] * 4 + [0] * 3 + [1] * 4)

@@ -33,7 +33,7 @@ def test_touching_digits_are_split(names, shipped):
         cv2.resize(piece_of(name).ink, (70, 100), interpolation=cv2.INTER_AREA)
         for name in names
     ]
-    touching = as_piece(junk.joined(*inks, -3))
+    touching = as_piece(junk.side_by_side(*inks, -3))
     digits = [digit for _, digit in read([touching], shipped)]
     assert digits == [int(name[0]) for name in names]
 
