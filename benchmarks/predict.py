@@ -183,7 +183,7 @@ def main(argv=None):
         summary["many_pictures"] = many_pictures(Path(folder))
     summary |= {"versions": results.versions(), "hardware": results.hardware()}
     text = json.dumps(summary, indent=1)
-    files.write_text(recorded.FOLDER / "predict.json", text + "\n")
+    files.write_text(recorded.path_of("predict"), text + "\n")
     print(text)
     return 0
 

@@ -9,7 +9,6 @@ test holds the README to it.
 
 import contextlib
 import io
-import json
 import os
 import re
 import sys
@@ -45,7 +44,7 @@ def results_block():
 
 def speed_block():
     """Return sentences on how fast pictures are read."""
-    measured = json.loads((recorded.FOLDER / "predict.json").read_text())
+    measured = recorded.read("predict", "python3 benchmarks/predict.py")
     cold, photograph = measured["cold_start"], measured["photograph"]
     seconds, small = cold["median_seconds"], measured["small_pictures"]
     many = measured["many_pictures"]
@@ -79,7 +78,8 @@ def rejection_block():
 
 def real_block():
     """Return the table of the real pictures, and the errors on pages."""
-    measured = json.loads((recorded.FOLDER / "real_pictures.json").read_text())
+    maker = "python3 benchmarks/real_pictures.py FOLDER --record"
+    measured = recorded.read("real_pictures", maker)
     table = real_pictures.table(measured["outcomes"], measured["outcomes_simply"])
     wrong, total = measured["wrong_digits"], measured["digits_of_several"]
     return (

@@ -237,7 +237,7 @@ def main(argv=None):
     numbers = json.dumps(summary, indent=1) + "\n"
     files.write_text(folder / "real_pictures.json", numbers)
     if args.record:  # counts only: the pictures are other people's
-        files.write_text(recorded.FOLDER / "real_pictures.json", numbers)
+        files.write_text(recorded.path_of("real_pictures"), numbers)
     files.write_text(folder / "real_pictures.txt", text + "\n")
     _, content = cv2.imencode(".png", misread_sheet(args.folder, rows, readings))
     files.write_bytes(folder / "misread.png", content.tobytes())

@@ -16,7 +16,8 @@ PAPER_RATIO = 0.92  # of the rough background: darker than this may be ink
 PEN_FACTOR = 1.5  # times as dark as the darkest noise: else no pen was there
 DARKEST_PAPER = 32  # of 255: nothing is told from darker paper by its ratio
 DIMMEST_CHANNEL = 0.25  # of the paper's brightest channel: yellow paper has no blue
-FAINTEST = 3  # of 255: what the faintest pencil takes away of the paper's light
+FAINTEST = 3  # of 255: what the faintest ink of a drawing differs by from its ground
+FAINTEST_PHOTOGRAPHED = 6  # of 255: the faintest pencil's share of the paper's light
 STEP = 40  # of 255: where the surroundings change so much, they tell nothing
 NOISE_FACTOR = 6  # ink differs from paper by so many standard deviations of its noise
 
@@ -43,7 +44,7 @@ def extract_ink(picture, light_on_dark=None):
         picture, small = 255 - picture, 255 - small
     darkness = missing_light(picture, small)
     noise = noise_of(darkness)
-    floor = max(FAINTEST, NOISE_FACTOR * noise)
+    floor = max(FAINTEST_PHOTOGRAPHED, NOISE_FACTOR * noise)
     return stretch(without_lines(darkness, floor), noise, floor)
 
 
@@ -102,8 +103,12 @@ def missing_light(picture, small):
     The channel in which ink is darkest counts: so red and blue ink are dark.
     """
     height, width = picture.shape[:2]
-    paper = np.maximum(background(small), DARKEST_PAPER)
+    paper = background(small)
     paper = cv2.resize(paper, (width, height), interpolation=cv2.INTER_LINEAR)
+    if paper.min() < DARKEST_PAPER:
+        brighter = np.maximum(paper, DARKEST_PAPER)
+        picture = cv2.add(picture, brighter - paper)
+        paper = brighter
     share = cv2.divide(picture, paper, scale=255, dtype=cv2.CV_8U)
     light = [_median(channel) for channel in cv2.split(small)]
     brightest = max(light)

@@ -19,22 +19,27 @@ SCRIPTS = {
 
 
 def path_of(name):
-    """Return where the runs of the script `name`, a key of SCRIPTS, are recorded."""
+    """Return where what is called `name` is recorded."""
     return FOLDER / f"{name}.json"
+
+
+def read(name, maker):
+    """Return what was recorded; raise UserError that names its `maker` if nothing was.
+
+    maker: the command that records it.
+    """
+    try:
+        return json.loads(path_of(name).read_text())
+    except FileNotFoundError as error:
+        raise UserError(f"{path_of(name)}: no such file; {maker} makes it") from error
 
 
 def read_runs(name):
     """Return the list of summaries, as results.json holds them, of a script's runs.
 
-    Raises UserError if none are recorded.
+    name: a key of SCRIPTS. Raises UserError if none are recorded.
     """
-    try:
-        return json.loads(path_of(name).read_text())
-    except FileNotFoundError as error:
-        raise UserError(
-            f"{path_of(name)}: no such file; python3 benchmarks/measure.py {name} "
-            "makes it"
-        ) from error
+    return read(name, f"python3 benchmarks/measure.py {name}")
 
 
 def table_rows(runs):

@@ -2,7 +2,7 @@ import cv2
 import numpy as np
 import pytest
 
-from digits.ink import extract_ink, is_light_on_dark
+from digits.ink import extract_ink, flat_paper, is_light_on_dark
 
 SHAPE = (300, 240)
 
@@ -73,3 +73,22 @@ def test_polarity():
 def test_extreme_shapes(shape):
     noise = np.random.default_rng(0).integers(0, 256, (*shape, 3), np.uint8)
     assert extract_ink(noise).shape == shape
+
+
+def test_faint_marks_are_no_pen():
+    picture = np.full((*SHAPE, 3), 255, np.uint8)
+    picture[20:120, 20:120] = 235  # a large pale patch …
+    picture[150:250, 100:106] = 55  # … and a stroke
+    found = extract_ink(picture)
+    assert found[200, 103] == 255
+    assert found[60, 60] < 60
+
+
+def test_a_drawings_ground_is_flat():
+    picture = np.full((*SHAPE, 3), (200, 230, 240), np.uint8)
+    picture[100:200, 100:120] = 30
+    assert flat_paper(picture).tolist() == [200, 230, 240]
+    noisy = np.clip(
+        picture + np.random.default_rng(0).normal(0, 3, picture.shape), 0, 255
+    )
+    assert flat_paper(np.uint8(noisy)) is None

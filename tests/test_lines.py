@@ -51,3 +51,12 @@ def test_small_pictures_are_drawings():
 def test_shearing_and_back(slope):
     mask = np.uint8(np.random.default_rng(0).random((50, 70)) > 0.5)
     np.testing.assert_array_equal(unsheared(sheared(mask, slope), slope, 50), mask)
+
+
+@pytest.mark.parametrize(("width", "value"), [(1, 180), (7, 60)])
+def test_a_line_alone_goes_if_it_is_thinner_or_paler(width, value):
+    picture = digit()
+    picture[300 : 300 + width] = value
+    rest = without_lines(picture, 10)
+    np.testing.assert_array_equal(rest[:290], digit()[:290])
+    assert not rest[299:].any()

@@ -206,3 +206,9 @@ def test_needs_three_packages_alone():
     bare = imported_packages("-c", "import numpy, cv2, h5py")
     found = imported_packages(ROOT / "load_model.py", ONE)
     assert found - bare - sys.stdlib_module_names == {"digits"}
+
+
+def test_many_pictures_are_read_by_processes(capsys, monkeypatch):
+    alone = read(capsys, IMAGES, "gone.png")
+    monkeypatch.setattr(load_model, "MANY", 2)
+    assert read(capsys, IMAGES, "gone.png") == alone

@@ -2,7 +2,7 @@ import cv2
 import numpy as np
 import pytest
 
-from digits.normalise import SIZE, normalise, stroke_width, thicken
+from digits.normalise import SIZE, evened, normalise, stroke_width, thicken
 
 
 def ring(size, stroke):
@@ -57,3 +57,13 @@ def test_mnist_stays_mnist(real_mnist, shipped):
         again.append(normalise(image[y : y + height, x : x + width]))
     errors = (shipped.probabilities(np.array(again)).argmax(axis=1) != labels).sum()
     assert errors <= 12
+
+
+def test_unevenly_pressed_strokes_become_even():
+    ink = np.zeros((60, 60), np.uint8)
+    ink[10:50, 10:16] = 120  # the pen was pressed less …
+    ink[44:50, 10:30] = 255  # … than here
+    image = normalise(ink)
+    strokes = image[image > 40]
+    assert (strokes == 255).mean() > 0.5
+    np.testing.assert_array_equal(evened(np.zeros((9, 9), np.uint8)), 0)

@@ -1,8 +1,23 @@
+import os
+import signal
+
+import pytest
+
 from conftest import ROOT
-from digits import parallel, reading
+from digits import UserError, parallel, reading
 
 IMAGES = ROOT / "assets" / "images"
 WEIGHTS = ROOT / "assets" / "weights" / "digits.hdf5"
+
+
+def killed(_):
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGKILL")
+def test_a_killed_process_is_one_line():
+    with pytest.raises(UserError, match="a process was killed"):
+        list(parallel.in_processes(killed, [1, 2]))
 
 
 def test_processes_read_as_one_does(shipped):

@@ -75,3 +75,16 @@ def test_single_takes_parts_as_one_and_leaves_dirt(tmp_path, seven, shipped):
         (reading,) = read_pictures([tmp_path / name], shipped, 0.5, single=True)
         assert reading.rows == ["7"], name
         assert 0.5 < reading.digits[0].confidence <= 1
+
+
+def test_light_ink_among_dark_dirt_is_found(tmp_path, shipped):
+    # Six dark spots make the picture look like dark ink on a light ground.
+    board = np.full((200, 160, 3), 130, np.uint8)
+    points = np.array([(50, 60), (100, 60), (70, 150)])
+    cv2.polylines(board, [points], False, (170, 170, 170), 7, cv2.LINE_AA)
+    for x in range(10, 160, 28):
+        cv2.circle(board, (x, 20), 3, (0, 0, 0), -1)
+    cv2.imwrite(str(tmp_path / "board.png"), board)
+    for single in False, True:
+        (reading,) = read_pictures([tmp_path / "board.png"], shipped, 0.5, single)
+        assert reading.rows == ["7"], single
