@@ -19,6 +19,7 @@ PAGE = 4  # pieces of like height away from the border: several digits, or a pag
 FRAME_SHARE = 0.6  # of the picture's width and height: what is so large …
 FRAMED = 3  # … and has so many pieces inside is no digit
 MOST = 300  # pieces that are looked at: more is noise
+DRAWING_SIDE = 32  # pixels: smaller pictures are drawings
 HIGHEST_ONE = 36  # times as high as wide: a hairline of 1
 LINE_ASPECT = 12  # width to height of a ruled line
 
@@ -84,13 +85,14 @@ def without_edges(boxes, shape):
 def without_long_boxes(boxes, shape):
     """Return the boxes less lines: much wider than high, or as high at the border.
 
-    Inside the picture a line must be even higher: a 1 is high too.
+    Inside the picture, and in a small one, a line is even higher: a 1 is high too.
     """
+    is_small = min(shape) < DRAWING_SIDE
 
     def is_line(x, y, width, height):
         inside = 0 < x < shape[1] - width and 0 < y < shape[0] - height
         aspect = width / height
-        highest = HIGHEST_ONE if inside else LINE_ASPECT
+        highest = HIGHEST_ONE if inside or is_small else LINE_ASPECT
         return aspect > LINE_ASPECT or aspect < 1 / highest
 
     return {label: box for label, box in boxes.items() if not is_line(*box)}

@@ -87,3 +87,7 @@ def test_small_dirt_on_a_large_picture_is_no_digit():
 def test_gap():
     assert gap((0, 0, 10, 10), (13, 14, 5, 5)) == 5
     assert gap((0, 0, 10, 10), (5, 5, 10, 10)) == 0
+
+
+def test_a_hairline_one_may_touch_the_border_of_a_small_drawing():
+    assert found(sheet((14, 0, 1, 27), shape=(28, 28))) == [(14, 0, 1, 27)]
