@@ -117,7 +117,7 @@ def test_no_images(shipped):
 def test_shipped_file(shipped):
     attributes = network.read(shipped.name)[1]
     assert attributes["script"] == "tf_cnn.py"
-    assert attributes["classes"] == network.CLASSES
+    assert attributes["classes"] == network.CLASSES + network.JUNK
     assert shipped.name.stat().st_size <= 6e6
     sums = shipped.probabilities(np.zeros((3, 28, 28))).sum(axis=1)
     np.testing.assert_allclose(sums, 1, atol=1e-5)
