@@ -34,10 +34,11 @@ class Piece(NamedTuple):
     ink: np.ndarray
 
 
-def find_digits(ink, fringe=FRINGE):
+def find_digits(ink, fringe=FRINGE, cut_out=False):
     """Return a list of Pieces, one a digit, of ink (H, W) uint8.
 
-    fringe: the least ink, 0 to 255, that belongs to a stroke.
+    fringe: the least ink, 0 to 255, that belongs to a stroke; cut_out: the picture was
+    cut out of a larger one, so that loose pieces at its border are other digits' ends.
     """
     labels, boxes = components(ink, fringe)
     boxes = without_edges(boxes, ink.shape)
@@ -47,6 +48,8 @@ def find_digits(ink, fringe=FRINGE):
     height = int(usual_height([box[3] for box in boxes.values()]))
     smallest = max(SMALLEST_PART, SPECK_SHARE * height)
     boxes = {k: box for k, box in boxes.items() if max(box[2:]) >= smallest}
+    if cut_out:
+        boxes = without_loose_ends(boxes, ink.shape, height)
     boxes = largest(boxes, MOST)
     groups = group(boxes, height)
     pieces = [_piece(ink, labels, boxes, members) for members in groups]
@@ -70,16 +73,27 @@ def without_edges(boxes, shape):
     A page's edge, a thumb and a neighbouring line reach the border; a digit seldom
     does, unless it fills the picture: then there is little else.
     """
-    inner = {
-        label: (x, y, width, height)
-        for label, (x, y, width, height) in boxes.items()
-        if x > 0 and y > 0 and x + width < shape[1] and y + height < shape[0]
-    }
+    inner = {k: box for k, box in boxes.items() if not at_border(box, shape)}
     tallest = max((box[3] for box in boxes.values()), default=0)
     heights = sorted((box[3] for box in inner.values()), reverse=True)
     alike = [height for height in heights if height > heights[0] / 2]
     is_page = len(alike) >= PAGE and heights[0] >= SMALLEST_PART
     return inner if is_page or (heights and heights[0] > tallest / 4) else boxes
+
+
+def without_loose_ends(boxes, shape, digit_height):
+    """Return the boxes less those at the border that are lower than a digit."""
+    return {
+        k: box
+        for k, box in boxes.items()
+        if box[3] >= LOOSE_SHARE * digit_height or not at_border(box, shape)
+    }
+
+
+def at_border(box, shape):
+    """Tell whether a box (x, y, width, height) touches the border of a picture."""
+    x, y, width, height = box
+    return x == 0 or y == 0 or x + width == shape[1] or y + height == shape[0]
 
 
 def without_long_boxes(boxes, shape):
@@ -90,9 +104,9 @@ def without_long_boxes(boxes, shape):
     is_small = min(shape) < DRAWING_SIDE
 
     def is_line(x, y, width, height):
-        inside = 0 < x < shape[1] - width and 0 < y < shape[0] - height
+        at_edge = at_border((x, y, width, height), shape)
         aspect = width / height
-        highest = HIGHEST_ONE if inside or is_small else LINE_ASPECT
+        highest = LINE_ASPECT if at_edge and not is_small else HIGHEST_ONE
         return aspect > LINE_ASPECT or aspect < 1 / highest
 
     return {label: box for label, box in boxes.items() if not is_line(*box)}

@@ -143,8 +143,8 @@ def _likeliest(looks, network):
 def _digits(picture, looks, network, threshold):
     """Return the Looks that show digits, after a second look where that is doubtful.
 
-    Where most of the ink makes no sense, it may be fainter than was thought, or the
-    other way round: light on dark instead of dark on light.
+    Where most of the ink makes no sense, its edges may be other digits', it may be
+    fainter than was thought, or light on dark instead of dark on light.
     """
     looks = look_again(looks, network)
     digits = accept(looks, threshold)
@@ -153,9 +153,10 @@ def _digits(picture, looks, network, threshold):
     best = max(0, worth(digits, looks))
     for pieces in other_pieces(picture):
         looks = look_again(look_at(pieces, network), network)
-        others = accept(looks, max(threshold, SURE))
-        if worth(others, looks) > best:
-            digits, best = others, worth(others, looks)
+        sure = accept(looks, max(threshold, SURE))
+        if worth(sure, looks) > best:
+            best = worth(sure, looks)
+            digits = max(sure, accept(looks, threshold), key=len)
     return digits
 
 
@@ -164,6 +165,8 @@ def other_pieces(picture):
     if _is_mnist_picture(picture):
         return
     light_on_dark = is_light_on_dark(coarse(picture))
+    yield find_digits(extract_ink(picture), cut_out=True)
+    # What looks like a drawing on flat ground may yet be lit unevenly.
     yield find_digits(extract_ink(picture, light_on_dark), fringe=FAINT_FRINGE)
     yield find_digits(extract_ink(picture, not light_on_dark))
 

@@ -91,3 +91,11 @@ def test_gap():
 
 def test_a_hairline_one_may_touch_the_border_of_a_small_drawing():
     assert found(sheet((14, 0, 1, 27), shape=(28, 28))) == [(14, 0, 1, 27)]
+
+
+def test_ends_of_other_digits_at_the_border():
+    digit, end = (0, 10, 50, 80), (52, 0, 8, 20)
+    ink = sheet(digit, end, shape=(100, 60))
+    assert found(ink) == [(0, 0, 60, 90)]
+    (piece,) = find_digits(ink, cut_out=True)
+    assert piece[:4] == digit
