@@ -7,6 +7,7 @@ alone. The pictures are drawn by assets/draw_images.py's pens. Writes
 assets/results/predict.json. The memory is read from /proc, so it needs Linux.
 """
 
+import contextlib
 import json
 import os
 import subprocess
@@ -163,12 +164,11 @@ def memory_of(pid):
 
 def children_of(pid):
     """Return the process numbers of a process's children."""
-    try:
-        tasks = list(Path(f"/proc/{pid}/task").iterdir())
-        texts = [(task / "children").read_text() for task in tasks]
-    except OSError:  # it has just ended
-        return []
-    return [int(child) for text in texts for child in text.split()]
+    children = []
+    for task in Path(f"/proc/{pid}/task").glob("*/children"):
+        with contextlib.suppress(OSError):  # it has just ended
+            children += map(int, task.read_text().split())
+    return children
 
 
 @cli.report_errors
