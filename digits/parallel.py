@@ -6,6 +6,7 @@ OpenCV runs what small pictures need on one core only.
 import multiprocessing
 import os
 import signal
+import threading
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 
@@ -37,9 +38,16 @@ def in_processes(work, chunks, start=None, arguments=()):
 def _begin(start, arguments):
     """Prepare a process; Ctrl-C is its parent's to answer."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     cv2.setNumThreads(1)
     if start:
         start(*arguments)
+
+
+def _end_with_parent():
+    """Leave when the parent is gone: a pool's processes would wait for it for ever."""
+    multiprocessing.parent_process().join()
+    os._exit(1)
 
 
 def read_pictures(paths, weights, threshold, single=False):
