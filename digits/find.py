@@ -6,6 +6,8 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
+from digits.lines import DRAWING_SIDE
+
 CORE = 160  # ink that a stroke reaches somewhere …
 FRINGE = 80  # … and the ink that still belongs to it
 FAINT_FRINGE = 40  # … where the pen was pressed unevenly
@@ -19,7 +21,6 @@ PAGE = 4  # pieces of like height away from the border: several digits, or a pag
 FRAME_SHARE = 0.6  # of the picture's width and height: what is so large …
 FRAMED = 3  # … and has so many pieces inside is no digit
 MOST = 300  # pieces that are looked at: more is noise
-DRAWING_SIDE = 32  # pixels: smaller pictures are drawings
 HIGHEST_ONE = 36  # times as high as wide: a hairline of 1
 LINE_ASPECT = 12  # width to height of a ruled line
 

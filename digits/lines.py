@@ -9,9 +9,9 @@ those whose vertical run of ink is no longer than the line is thick (Roach & Tat
 import cv2
 import numpy as np
 
-from digits.normalise import stroke_width
+from digits.normalise import stroke_width, upper_median
 
-SMALLEST_SIDE = 32  # pixels: smaller pictures are drawings
+DRAWING_SIDE = 32  # pixels: smaller pictures are drawings
 PROFILE_SIDE = 400  # pixels of the small mask whose profile is taken
 STEEPEST = np.tan(np.deg2rad(10))
 DRIFT = 1.5  # pixels by which the ends of a line may miss the slope that is tried
@@ -31,7 +31,7 @@ def without_lines(darkness, floor):
 
     floor: the darkness that is no noise.
     """
-    if min(darkness.shape) < SMALLEST_SIDE:
+    if min(darkness.shape) < DRAWING_SIDE:
         return darkness
     mask = np.uint8(darkness > floor)
     lines, bands = line_pixels(mask, darkness)
@@ -171,4 +171,4 @@ def line_thickness(inside, band):
     edges = np.flatnonzero(np.diff(band[:, 0], prepend=0) == 1)
     counts = np.add.reduceat(inside, edges, axis=0, dtype=np.int64)
     counts = counts[counts > 0]
-    return float(np.partition(counts, len(counts) // 2)[len(counts) // 2])
+    return float(upper_median(counts))

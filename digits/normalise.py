@@ -80,8 +80,12 @@ def evened(small):
     strokes = small[small > small.max() / 3]
     if not len(strokes):
         return small.astype(np.float32)
-    level = np.partition(strokes, len(strokes) // 2)[len(strokes) // 2]
-    return np.minimum(small * np.float32(255 / level), 255)
+    return np.minimum(small * np.float32(255 / upper_median(strokes)), 255)
+
+
+def upper_median(values):
+    """Return the upper median of values (N,); np.median would import 10 ms of NumPy."""
+    return np.partition(values, len(values) // 2)[len(values) // 2]
 
 
 def centred(small):

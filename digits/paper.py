@@ -117,22 +117,23 @@ def ruled(shape, height, random):
 
 def squared(shape, height, random):
     """Return squared lines (H, W) float32, 0 to 1."""
-    spacing, turn = height * random.uniform(0.35, 1.4), tilt(random)
-    lines = [
-        parallels(shape, spacing, height, random, turn + right)
-        for right in (0, np.pi / 2)
-    ]
-    return np.maximum(*lines)
+    spacing = height * random.uniform(0.35, 1.4)
+    return np.maximum(*crossing(shape, spacing, height, random))
 
 
 def dotted(shape, height, random):
-    """Return a grid of dots (H, W) float32, 0 to 1."""
-    spacing, turn = height * random.uniform(0.35, 1.2), tilt(random)
-    lines = [
-        parallels(shape, spacing, 2 * height, random, turn + right)
+    """Return a grid of dots (H, W) float32, 0 to 1: where wider lines would cross."""
+    spacing = height * random.uniform(0.35, 1.2)
+    return np.minimum(*crossing(shape, spacing, 2 * height, random))
+
+
+def crossing(shape, spacing, height, random):
+    """Return two families of lines (H, W) float32 at a right angle, 0 to 1."""
+    turn = tilt(random)
+    return [
+        parallels(shape, spacing, height, random, turn + right)
         for right in (0, np.pi / 2)
     ]
-    return np.minimum(*lines)
 
 
 RULINGS = (no_lines, ruled, squared, dotted)

@@ -12,7 +12,7 @@ from digits.accept import accept, worth
 from digits.arrange import arrange
 from digits.decode import decode
 from digits.find import FAINT_FRINGE, Piece, find_digits
-from digits.ink import coarse, extract_ink, is_light_on_dark
+from digits.ink import coarse, extract_ink, flat_paper, is_light_on_dark
 from digits.normalise import SIZE, is_mnist_image
 from digits.second_look import LEAST_JOINED, SURE, joined, look_again, look_at
 
@@ -165,9 +165,11 @@ def other_pieces(picture):
     if _is_mnist_picture(picture):
         return
     light_on_dark = is_light_on_dark(coarse(picture))
-    yield find_digits(extract_ink(picture), cut_out=True)
-    # What looks like a drawing on flat ground may yet be lit unevenly.
-    yield find_digits(extract_ink(picture, light_on_dark), fringe=FAINT_FRINGE)
+    ink = extract_ink(picture)
+    yield find_digits(ink, cut_out=True)
+    if flat_paper(picture) is not None:  # it may be lit unevenly yet
+        ink = extract_ink(picture, light_on_dark)
+    yield find_digits(ink, fringe=FAINT_FRINGE)
     yield find_digits(extract_ink(picture, not light_on_dark))
 
 
