@@ -1,5 +1,7 @@
 """Which ink belongs to which digit."""
 
+import bisect
+import itertools
 import math
 from typing import NamedTuple
 
@@ -7,6 +9,7 @@ import cv2
 import numpy as np
 
 from digits.lines import DRAWING_SIDE
+from digits.normalise import SQUARE
 
 CORE = 160  # ink that a stroke reaches somewhere …
 FRINGE = 80  # … and the ink that still belongs to it
@@ -144,14 +147,14 @@ def largest(boxes, count):
 
 
 def usual_height(heights):
-    """Return the height of the digits that boxes of these heights (N,) belong to.
+    """Return the height of the digits that boxes of these heights, N numbers, belong to.
 
     It is the median in which each counts by its square, so that many specks weigh less
     than a few digits; 0 of none.
     """
-    heights = np.sort(np.array(heights, float))
-    weights = np.cumsum(heights**2)
-    return heights[np.searchsorted(weights, weights[-1] / 2)] if len(heights) else 0
+    heights = sorted(heights)
+    weights = list(itertools.accumulate(height**2 for height in heights))
+    return heights[bisect.bisect_left(weights, weights[-1] / 2)] if heights else 0
 
 
 def group(boxes, digit_height):
@@ -182,13 +185,14 @@ def gap(box, other):
 
 def _piece(ink, labels, boxes, members):
     """Return the Piece of the components `members`, without its neighbours' ink."""
-    corners = np.array([boxes[k] for k in members])
-    x, y = corners[:, :2].min(axis=0)
-    right, bottom = (corners[:, :2] + corners[:, 2:]).max(axis=0)
+    corners = [boxes[k] for k in members]
+    x, y = min(box[0] for box in corners), min(box[1] for box in corners)
+    right = max(box[0] + box[2] for box in corners)
+    bottom = max(box[1] + box[3] for box in corners)
     window = slice(y, bottom), slice(x, right)
-    own = np.zeros(labels[window].shape, np.uint8)
+    own = np.zeros((bottom - y, right - x), np.uint8)
     for label in members:
         own |= labels[window] == label
     # The soft edge of a stroke is below the fringe, and still the digit's.
-    own = cv2.dilate(own, np.ones((3, 3)))
-    return Piece(int(x), int(y), int(right - x), int(bottom - y), ink[window] * own)
+    own = cv2.dilate(own, SQUARE)
+    return Piece(x, y, right - x, bottom - y, ink[window] * own)

@@ -33,9 +33,7 @@ def extract_ink(picture, light_on_dark=None):
     if light_on_dark is None:
         paper = flat_paper(picture)
         if paper is not None:
-            darkness = largest_channel(
-                cv2.absdiff(picture, np.full_like(picture, paper))
-            )
+            darkness = largest_channel(cv2.absdiff(picture, paper))
             return stretch(without_lines(darkness, FAINTEST), 0, FAINTEST)
     small = coarse(picture)
     if light_on_dark is None:
@@ -49,9 +47,12 @@ def extract_ink(picture, light_on_dark=None):
 
 
 def flat_paper(picture):
-    """Return the one colour (3,) uint8 of a drawing's ground, None of a photograph."""
+    """Return the one colour of a drawing's ground, None of a photograph.
+
+    It is (blue, green, red, 0), as OpenCV takes a colour.
+    """
     gray = cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY)
-    counts = np.bincount(gray.ravel(), minlength=256)
+    counts = histogram(gray)
     mode = int(counts.argmax())
     near = counts[max(0, mode - HALFTONE) : mode + HALFTONE + 1].sum()
     border = np.concatenate([gray[0], gray[-1], gray[:, 0], gray[:, -1]])
@@ -62,7 +63,7 @@ def flat_paper(picture):
     )
     if not is_flat:
         return None
-    return picture.reshape(-1, 3)[int((gray == mode).argmax())]
+    return *picture.reshape(-1, 3)[(gray == mode).argmax()].tolist(), 0
 
 
 def largest_channel(picture):
@@ -145,7 +146,7 @@ def noise_of(darkness):
     paper is as bright as a camera can tell, most pixels deviate by nothing.
     """
     middle = _median(darkness)
-    deviation = _exact(cv2.absdiff(darkness, np.full_like(darkness, middle)))
+    deviation = _exact(cv2.absdiff(darkness, float(middle)))
     difference = _exact(cv2.absdiff(darkness[:, 1:], darkness[:, :-1]))
     return max(1.4826 * deviation, 1.0484 * difference)  # as of a normal distribution
 
@@ -172,7 +173,13 @@ def stretch(darkness, noise, floor):
 
 def _median(values):
     """Return the upper median of uint8 values."""
-    return _middle(np.bincount(values.ravel(), minlength=256))
+    return _middle(histogram(values))
+
+
+def histogram(values):
+    """Return how often each of 0 to 255 is among uint8 values: (256,) int64."""
+    counts = cv2.calcHist([values], [0], None, [256], [0, 256])
+    return counts.ravel().astype(np.int64)
 
 
 def _middle(counts):
@@ -186,7 +193,7 @@ def _exact(values):
 
     Where most are 0, as on paper without noise, so is the median.
     """
-    counts = np.bincount(values.ravel(), minlength=256)
+    counts = histogram(values)
     middle = _middle(counts)
     below = counts[:middle].sum()
     return max(0, middle - 0.5 + (counts.sum() / 2 - below) / counts[middle])

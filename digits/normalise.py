@@ -10,6 +10,7 @@ import numpy as np
 SIZE = 28  # pixels of an MNIST image each way
 BOX = 20  # pixels of the box that a digit is scaled into
 FINE = 4  # times BOX: the size at which thin strokes are thickened
+SQUARE = np.ones((3, 3), np.uint8)  # a pixel and its neighbours
 STROKE = 2.2  # pixels: MNIST's strokes are rarely thinner
 
 
@@ -29,13 +30,19 @@ def is_mnist_image(ink):
 
     They are 28x28, with a longer side of 20, and their centre of mass is in the middle.
     """
-    if ink.shape != (SIZE, SIZE) or not ink.any():
+    if ink.shape != (SIZE, SIZE):
         return False
     _, _, width, height = cv2.boundingRect(ink)
+    if max(width, height) != BOX:
+        return False
+    x, y = centre_of_mass(ink)
+    return max(abs(x - (SIZE - 1) / 2), abs(y - (SIZE - 1) / 2)) <= 1
+
+
+def centre_of_mass(ink):
+    """Return (x, y) of the mass of ink (H, W), uint8 or float32, that is not all 0."""
     moments = cv2.moments(ink)
-    middle = np.array([moments["m10"], moments["m01"]]) / moments["m00"]
-    off_centre = np.abs(middle - (SIZE - 1) / 2).max()
-    return max(width, height) == BOX and off_centre <= 1
+    return moments["m10"] / moments["m00"], moments["m01"] / moments["m00"]
 
 
 def scaled_into(ink, side):
@@ -53,10 +60,15 @@ def stroke_width(ink):
 
     It is twice the mean distance to paper along the strokes' middle lines.
     """
-    solid = np.pad(np.uint8(ink >= 128), 1)
+    _, solid = cv2.threshold(framed(ink, 1), 127, 1, cv2.THRESH_BINARY)
     distance = cv2.distanceTransform(solid, cv2.DIST_L2, 5)
-    ridge = (distance >= cv2.dilate(distance, np.ones((3, 3)))) & (distance > 0)
-    return 2 * float(distance[ridge].mean()) - 1 if ridge.any() else 0.0
+    ridge = solid & cv2.compare(distance, cv2.dilate(distance, SQUARE), cv2.CMP_GE)
+    return max(0.0, 2 * cv2.mean(distance, mask=ridge)[0] - 1)
+
+
+def framed(ink, width):
+    """Return ink (H, W) uint8 with `width` pixels of paper on each side."""
+    return cv2.copyMakeBorder(ink, *[width] * 4, cv2.BORDER_CONSTANT)
 
 
 def thicken(ink):
@@ -69,7 +81,7 @@ def thicken(ink):
         return ink
     radius = round(missing / 2)
     disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1,) * 2)
-    return cv2.dilate(np.pad(ink, radius), disc)
+    return cv2.dilate(framed(ink, radius), disc)
 
 
 def evened(small):
@@ -90,14 +102,12 @@ def upper_median(values):
 
 def centred(small):
     """Return ink of 20x20 at most in (28, 28) uint8, centred by its mass."""
-    height, width = small.shape
-    total = small.sum()
-    if not total:
-        return np.zeros((SIZE, SIZE), np.uint8)
-    x = float(small.sum(axis=0) @ np.arange(width)) / total
-    y = float(small.sum(axis=1) @ np.arange(height)) / total
-    left = int(np.clip(round((SIZE - 1) / 2 - x), 0, SIZE - width))
-    top = int(np.clip(round((SIZE - 1) / 2 - y), 0, SIZE - height))
     image = np.zeros((SIZE, SIZE), np.uint8)
+    if not small.any():
+        return image
+    height, width = small.shape
+    x, y = centre_of_mass(small)
+    left = min(max(round((SIZE - 1) / 2 - x), 0), SIZE - width)
+    top = min(max(round((SIZE - 1) / 2 - y), 0), SIZE - height)
     image[top : top + height, left : left + width] = np.rint(small)
     return image
