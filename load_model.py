@@ -18,56 +18,26 @@ from pathlib import Path
 
 import cv2
 
-from digits import UsageError, UserError, annotate, cli, files, network, reading
-from digits.decode import SUFFIXES
+from digits import (
+    UsageError,
+    UserError,
+    annotate,
+    cli,
+    decode,
+    files,
+    network,
+    reading,
+)
 from digits.lazy import LazyModule
 from digits.progress import Progress
 
 # It costs a cold start 20 ms that one picture does not need.
 parallel = LazyModule("digits.parallel")
 
-WEIGHTS = Path(__file__).resolve().parent / "assets" / "weights" / "digits.hdf5"
 MANY = 500  # pictures: from here on more processes are worth their start
 BAR_FROM = 100  # pictures: fewer are read before a progress bar would help
 WRITABLE = (".bmp", ".jpg", ".jpeg", ".png", ".tif", ".tiff", ".webp")
 THRESHOLD = 0.5  # below it another digit, or none, is as likely
-
-
-def list_pictures(names):
-    """Return the pictures that `names` (files and folders) stand for, and what failed.
-
-    A folder stands for the pictures in it, by name; folders within it are not entered.
-    What failed is a list of Readings with an error.
-    """
-    pictures, failed = [], []
-    for name in names:
-        if not os.path.isdir(name):
-            pictures.append(name)
-            continue
-        try:
-            files_in_it = sorted(os.listdir(name))
-        except OSError as error:
-            reason = f"cannot be read: {error.strerror}"
-            failed.append(reading.Reading(name, [], error=reason))
-            continue
-        found = [file for file in files_in_it if ending_of(file) in SUFFIXES]
-        pictures += [os.path.join(name, file) for file in found]
-        if not found:
-            failed.append(reading.Reading(name, [], error="a folder without pictures"))
-    return pictures, failed
-
-
-def ending_of(path):
-    """Return a path's ending in lower case: .png."""
-    return os.path.splitext(path)[1].lower()
-
-
-def as_line(result):
-    """Return a Reading as a line of text."""
-    if not result.digits:
-        return f"{result.file}: no digit"
-    least = min(digit.confidence for digit in result.digits)
-    return f"{result.file}: {' '.join(result.rows)} ({reading.percent(least)} %)"
 
 
 def as_json(result, top):
@@ -93,7 +63,7 @@ def image_paths(target, pictures):
     `target` is a file for one picture, or a folder, in which each gets its own name
     with the ending .png. Raises UsageError when a picture itself would be replaced.
     """
-    if ending_of(target) and not os.path.isdir(target):
+    if decode.ending_of(target) and not os.path.isdir(target):
         if len(pictures) > 1:
             raise UsageError(f"{target}: --save_image: many pictures need a folder")
         paths = [Path(target)]
@@ -124,7 +94,7 @@ def answer(result, args, target=None):
     if args.json:
         print(as_json(result, args.top))
     elif not error:
-        print(as_line(result))
+        print(result.as_line())
     if target and not error:
         try:
             save_image(result, target)
@@ -164,7 +134,13 @@ def parse_args(argv=None):
     parser = cli.parser(__doc__)
     add = parser.add_argument
     add("images", nargs="+", metavar="IMAGE", help="a picture, or a folder of pictures")
-    add("-w", "--weights", metavar="FILE", default=WEIGHTS, help="the model file")
+    add(
+        "-w",
+        "--weights",
+        metavar="FILE",
+        default=network.SHIPPED,
+        help="the model file",
+    )
     add("--json", action="store_true", help="print a JSON object a picture")
     add(
         "--top",
@@ -186,7 +162,7 @@ def parse_args(argv=None):
     )
     add("--show", action="store_true", help="open that in the desktop's viewer")
     args = parser.parse_args(argv)
-    ending = ending_of(args.save_image or "")
+    ending = decode.ending_of(args.save_image or "")
     if ending and ending not in WRITABLE and not os.path.isdir(args.save_image):
         parser.error(f"--save_image: a picture ends in {', '.join(WRITABLE)}")
     if args.show and not args.save_image:
@@ -198,7 +174,7 @@ def parse_args(argv=None):
 def main(argv=None):
     """Read the pictures that the command line names; return the exit status."""
     args = parse_args(argv)
-    pictures, failed = list_pictures(args.images)
+    pictures, failed = reading.list_pictures(args.images)
     targets = image_paths(args.save_image, pictures) if args.save_image else []
     onnx, _ = network.read(args.weights)
     classifier = network.Network(onnx, args.weights)

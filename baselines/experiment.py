@@ -1,11 +1,25 @@
 """What the three baselines share: data in, one fit, one prediction, results out."""
 
+import shlex
 import sys
 import time
+from pathlib import Path
 
 import numpy as np
 
-from digits import cli, files, flags, mnist, results
+from baselines import stored
+from baselines.method import inputs_of, scores
+from baselines.search import search
+from digits import UserError, cli, files, flags, mnist, reading, results
+from digits.calibration import log_softmax
+from digits.lazy import LazyModule
+from digits.progress import Foretold
+
+base = LazyModule("sklearn.base")
+
+FORETOLD_FROM = 20_000  # images: fewer are learned before a progress bar would help
+PART = 20  # one image in so many foretells how long a fit takes
+THRESHOLD = 0.5  # below it another digit is as likely
 
 
 def parse_args(docstring, name, argv=None):
@@ -13,59 +27,160 @@ def parse_args(docstring, name, argv=None):
     parser = cli.parser(docstring)
     flags.add_data_flags(parser, output_dir=f"output/{name}")
     add_baseline_flags(parser)
-    return parser.parse_args(argv)
+    add = parser.add_argument
+    add("--raw", action="store_true", help="learn from pixels, as textbooks do")
+    add("--save_model", metavar="FILE", help="keep what was learned")
+    add("--load_model", metavar="FILE", help="test what was kept, learning nothing")
+    add(
+        "--predict",
+        metavar="IMAGE",
+        nargs="+",
+        help="read pictures, or folders of them, with --load_model's FILE",
+    )
+    add(
+        "--search",
+        action="store_true",
+        help="try the grid of parameters on the validation images, and end",
+    )
+    add("--dask", metavar="ADDRESS", help="search on the Dask cluster there")
+    args = parser.parse_args(argv)
+    if args.predict and not args.load_model:
+        parser.error("--predict needs --load_model FILE")
+    if args.dask and not args.search:
+        parser.error("--dask needs --search")
+    if args.load_model and (args.save_model or args.search):
+        parser.error("--load_model learns nothing: drop --save_model and --search")
+    return args
 
 
 def add_baseline_flags(parser):
-    """Add --train_size and --seed."""
+    """Add --quick and --seed."""
     parser.add_argument(
-        "--train_size",
-        type=cli.number(int, 10, 10**6),
-        metavar="N",
-        help="learn from so many training images only (else from all)",
+        "--quick", action="store_true", help="learn from a tenth of the images only"
     )
     flags.add_seed_flag(parser)
 
 
-def training_set(dataset, train_size, seed):
-    """Return (pixels, labels) to learn from: (N, 784) float32, 0 to 1, and (N,) uint8.
+def main(method, args, argv):
+    """Do what the parsed command line of a Method asks for; return the exit status."""
+    if args.predict:
+        return read_pictures(method, args)
+    if args.search:
+        search(method, args, mnist.load(args.dataset, args.data_dir))
+        return 0
+    run(method, args, argv)
+    return 0
+
+
+def training_set(dataset, quick, seed):
+    """Return (images, labels) to learn from, in an order of their own.
 
     The validation images are among them: the methods' parameters are chosen already.
     """
     images = np.concatenate([dataset.train_images, dataset.validation_images])
     labels = np.concatenate([dataset.train_labels, dataset.validation_labels])
-    chosen = np.random.default_rng(seed).permutation(len(images))[:train_size]
-    return flat_pixels(images[chosen]), labels[chosen]
+    count = len(images) // 10 if quick else len(images)
+    chosen = np.random.default_rng(seed).permutation(len(images))[:count]
+    return images[chosen], labels[chosen]
 
 
-def flat_pixels(images):
-    """Return images (N, 28, 28) uint8 as (N, 784) float32, 0 to 1."""
-    return np.float32(images.reshape(len(images), -1)) / 255
+def fit(method, images, labels, raw, seed):
+    """Return a Method's fitted classifier, and show how far it is."""
+    classifier = method.build(raw, seed)
+    label = f"{method.name}: fitting {len(images)} images"
+    print(label, file=sys.stderr, flush=True)
+    inputs = inputs_of(images, raw)
+    seconds = 0
+    if len(images) >= FORETOLD_FROM:
+        start = time.monotonic()
+        base.clone(classifier).fit(inputs[::PART], labels[::PART])
+        seconds = (time.monotonic() - start) * PART**method.growth
+    with Foretold("Fitting", seconds):
+        return classifier.fit(inputs, labels)
 
 
-def run(name, classifier, args, argv):
-    """Fit and test a scikit-learn classifier, print and write; return the summary."""
+def load(method, path):
+    """Return (classifier, raw) of a file that the Method's script saved.
+
+    Raises UserError when it is missing, damaged, or another script's.
+    """
+    classifier, summary = stored.load(path, method.script)
+    try:
+        raw = bool(summary["arguments"]["raw"])
+        found = scores(classifier, inputs_of(np.zeros((1, 28, 28), np.uint8), raw))
+        if found.shape != (1, 10):
+            raise ValueError(f"{found.shape[1:]} classes")
+    except stored.DAMAGE as error:
+        raise UserError(f"{path}: damaged; save it again") from error
+    return classifier, raw
+
+
+def run(method, args, argv):
+    """Fit or load a classifier, test it, print and write; return the summary."""
     start = time.monotonic()
-    files.make_folder(args.output_dir)
-    dataset = mnist.load(args.dataset, args.data_dir)
-    pixels, labels = training_set(dataset, args.train_size, args.seed)
-    print(f"{name}: fitting {len(labels)} images …", file=sys.stderr, flush=True)
-    before = time.monotonic()
-    classifier.fit(pixels, labels)
-    summary = results.new_summary(f"baselines/{name}.py", argv, args)
-    summary |= {
-        "train_images": len(labels),
-        "fit_seconds": round(time.monotonic() - before, 2),
-    }
+    folder = Path(args.output_dir, "loaded") if args.load_model else args.output_dir
+    files.make_folder(folder)
+    if args.save_model:
+        files.check_writable(args.save_model)
+    summary = results.new_summary(method.script, argv, args)
+    if args.load_model:
+        classifier, raw = load(method, args.load_model)
+        dataset = mnist.load(args.dataset, args.data_dir)
+    else:
+        raw = args.raw
+        dataset = mnist.load(args.dataset, args.data_dir)
+        images, labels = training_set(dataset, args.quick, args.seed)
+        before = time.monotonic()
+        classifier = fit(method, images, labels, raw, args.seed)
+        summary["train_images"] = len(images)
+        summary["fit_seconds"] = round(time.monotonic() - before, 2)
+    summary["megabytes"] = round(len(stored.to_bytes(classifier, summary)) / 1e6, 1)
 
     def predict(images):
         before = time.monotonic()
-        predictions = classifier.predict(flat_pixels(images))
+        predictions = scores(classifier, inputs_of(images, raw)).argmax(axis=1)
         summary["predict_seconds"] = round(time.monotonic() - before, 2)
         return predictions
 
     predictions = results.score(dataset, predict, summary, start)
-    results.write(args.output_dir, dataset, summary, predictions)
+    results.write(folder, dataset, summary, predictions)
     print(results.confusion_text(np.array(summary["confusion_matrix"])))
-    print(f"fit {summary['fit_seconds']} s, prediction {summary['predict_seconds']} s")
+    if not args.load_model:
+        print(f"fit {summary['fit_seconds']} s")
+    print(f"prediction {summary['predict_seconds']} s, {summary['megabytes']} MB")
+    if args.save_model:
+        stored.save(args.save_model, classifier, summary)
+        command = ["python3", method.script, "--load_model", args.save_model]
+        print(f"saved {args.save_model}; read a picture with it:")
+        print(f"  {shlex.join(command)} --predict IMAGE")
     return summary
+
+
+class Reader:
+    """A classifier in a network's place: for digits.reading."""
+
+    def __init__(self, classifier, raw, temperature):
+        self.classifier, self.raw = classifier, raw
+        self.temperature = temperature
+
+    def probabilities(self, images):
+        """Return (N, 11) float32 of images (N, 28, 28); the last, no digit, are 0."""
+        if not len(images):
+            return np.zeros((0, 11), np.float32)
+        found = scores(self.classifier, inputs_of(np.uint8(images), self.raw))
+        found = np.exp(log_softmax(found / self.temperature))
+        return np.pad(found, ((0, 0), (0, 1)))
+
+
+def read_pictures(method, args):
+    """Print what is read in --predict's pictures; return the exit status."""
+    reader = Reader(*load(method, args.load_model), method.temperature)
+    pictures, failed = reading.list_pictures(args.predict)
+    errors = 0
+    for result in [*failed, *reading.read_pictures(pictures, reader, THRESHOLD)]:
+        if result.error:
+            errors += 1
+            print(f"{result.file}: {result.error}", file=sys.stderr)
+        else:
+            print(result.as_line(), flush=True)
+    return 1 if errors else 0

@@ -1,11 +1,12 @@
-"""A support vector machine on MNIST's raw pixels, with scikit-learn.
+"""A support vector machine on MNIST, with scikit-learn.
 
     python3 baselines/svm.py
-    python3 baselines/svm.py --train_size 6000
+    python3 baselines/svm.py --raw
+    python3 baselines/svm.py --save_model svm.skops
+    python3 baselines/svm.py --load_model svm.skops --predict IMAGE
 
-Its kernel is a Gaussian as wide as the pixels vary.
-
-Measured: 98.37 % of MNIST's test images, in 8.3 minutes, on two cores.
+It parts the principal components of oriented gradients (baselines/features.py) with a
+Gaussian kernel. --search tries GRID.
 """
 
 import sys
@@ -14,23 +15,40 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from baselines import experiment
+from baselines.method import Method
 from digits import cli
 from digits.lazy import LazyModule
 
+decomposition = LazyModule("sklearn.decomposition")
+metric = LazyModule("baselines.metric")
 svm = LazyModule("sklearn.svm")
+pipeline = LazyModule("sklearn.pipeline")
+
+COMPONENTS = 0.99  # of the variance: about 120 of the 588 features
+GRID = {
+    "pca__n_components": [0.95, 0.99],
+    "svc__C": [3, 10],
+    "svc__gamma": [0.5, 1.0, 1.5],
+}
 
 
-def run(args, argv):
-    """Fit, test and report as the parsed command line says; return the summary."""
-    classifier = svm.SVC(C=10, gamma="scale", cache_size=2000)
-    return experiment.run("svm", classifier, args, argv)
+def build(raw, seed):
+    """Return the pipeline, not fitted; nothing in it is drawn at random."""
+    if raw:
+        return pipeline.make_pipeline(svm.SVC(C=10, gamma="scale", cache_size=2000))
+    machine = svm.SVC(C=10, gamma=1.0, cache_size=2000)
+    components = decomposition.PCA(COMPONENTS, svd_solver="covariance_eigh")
+    return pipeline.make_pipeline(components, metric.LocalWhitening(), machine)
+
+
+METHOD = Method("svm", build, GRID, growth=1.8, temperature=0.2)
 
 
 @cli.report_errors
 def main(argv=None):
-    """Fit and test; return the exit status."""
-    run(experiment.parse_args(__doc__, "svm", argv), argv)
-    return 0
+    """Do what the command line asks for; return the exit status."""
+    args = experiment.parse_args(__doc__, METHOD.name, argv)
+    return experiment.main(METHOD, args, argv)
 
 
 if __name__ == "__main__":

@@ -62,7 +62,7 @@ def speed_block():
 
 def rejection_block():
     """Return a table of how well digits are told from what is none."""
-    measured = network.read(load_model.WEIGHTS)[1]["rejection"]
+    measured = network.read(network.SHIPPED)[1]["rejection"]
     rows = [
         ["digits read right", f"{100 * measured['accuracy_of_digits']:.1f} %"],
         ["junk called no digit", f"{100 * measured['accuracy_of_junk']:.1f} %"],
@@ -90,8 +90,8 @@ def real_block():
 
 def model_block():
     """Return a sentence on the network that is shipped."""
-    attributes = network.read(load_model.WEIGHTS)[1]
-    path = load_model.WEIGHTS.relative_to(ROOT)
+    attributes = network.read(network.SHIPPED)[1]
+    path = network.SHIPPED.relative_to(ROOT)
     return (
         f"`{path}` was made by `{attributes['command']}` and "
         f"reads {attributes['test']} of the MNIST test images."
@@ -110,7 +110,7 @@ def reading_block():
 def samples_block():
     """Return a table of the sample pictures and what is read in them."""
     paths = sorted((ROOT / "assets" / "images").iterdir())
-    classifier = network.Network(network.read(load_model.WEIGHTS)[0])
+    classifier = network.Network(network.read(network.SHIPPED)[0])
     rows = []
     for result in reading.read_pictures(paths, classifier, load_model.THRESHOLD):
         path = Path(result.file).relative_to(ROOT)
@@ -160,7 +160,7 @@ def main(argv=None):
     """Rewrite the README and the figures; return the exit status."""
     cli.parser(__doc__).parse_args(argv)
     files.write_text(README, render(README.read_text()))
-    figures.error_bars(FIGURES / "results.png", recorded.table_rows(all_runs()))
+    figures.comparison(FIGURES / "results.png", recorded.table_rows(all_runs()))
     return load_model.main([str(PAGE), "--save_image", str(FIGURES / "page.jpg")])
 
 

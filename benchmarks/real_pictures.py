@@ -22,7 +22,6 @@ import numpy as np
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-import load_model
 from digits import UserError, cli, files, network, recorded, results
 from digits.decode import decode
 from digits.normalise import BOX, SIZE, centred, scaled_into
@@ -197,7 +196,7 @@ def parse_args(argv=None):
     parser = cli.parser(__doc__)
     parser.add_argument("folder", metavar="FOLDER", help="holds labels.csv")
     parser.add_argument(
-        "-w", "--weights", metavar="FILE", default=load_model.WEIGHTS, help="model file"
+        "-w", "--weights", metavar="FILE", default=network.SHIPPED, help="model file"
     )
     parser.add_argument(
         "--output_dir", metavar="FOLDER", default="output/real_pictures", help="results"

@@ -31,6 +31,11 @@ DAMAGED = "not a picture that OpenCV reads, or a damaged one; save it again as P
 TOO_LARGE = "larger than 50 megapixels; scale it down"
 
 
+def ending_of(path):
+    """Return a path's ending in lower case: .png."""
+    return os.path.splitext(path)[1].lower()
+
+
 def decode(path):
     """Return (picture, scale) of a file: (H, W, 3) uint8 BGR, upright, on white paper.
 

@@ -10,7 +10,7 @@ from digits.lazy import LazyModule
 matplotlib_figure = LazyModule("matplotlib.figure")
 
 DPI = 110
-MOST_MISREAD = 100  # digits drawn on one picture
+MOST_IMAGES = 100  # drawn on one picture
 
 
 def _figure(width, height):
@@ -58,10 +58,13 @@ def confusion_matrix(path, matrix):
     _save(figure, path)
 
 
-def misread_digits(path, images, labels, predictions):
-    """Draw digits (N, 28, 28) that were misread, each under `true > read`."""
-    count = min(len(images), MOST_MISREAD)
-    columns, cell = 10, (42, 34)  # pixels down and across, the label above included
+def images(path, images, captions):
+    """Draw images (N, 28, 28), the first MOST_IMAGES of them, each under its caption.
+
+    captions: N texts.
+    """
+    count = min(len(images), MOST_IMAGES)
+    columns, cell = 10, (42, 34)  # pixels down and across, the caption included
     rows = max(1, -(-count // columns))
     sheet = np.zeros((rows * cell[0], columns * cell[1]), np.uint8)
     figure = _figure(0.8 * columns, 1.0 * rows)
@@ -71,20 +74,35 @@ def misread_digits(path, images, labels, predictions):
         row, column = divmod(index, columns)
         top, left = row * cell[0] + 13, column * cell[1] + 3
         sheet[top : top + 28, left : left + 28] = images[index]
-        text = f"{labels[index]} > {predictions[index]}"
-        axes.text(left + 14, top - 4, text, ha="center", va="center", fontsize=9)
+        place = left + 14, top - 4
+        axes.text(*place, captions[index], ha="center", va="center", fontsize=9)
     axes.imshow(sheet, cmap="gray_r", vmin=0, vmax=255, aspect="auto")
     _save(figure, path)
 
 
-def error_bars(path, rows):
-    """Draw the error of each method; rows as recorded.table_rows returns them."""
-    figure = _figure(7, 0.5 * len(rows) + 1)
-    axes = figure.subplots()
+def comparison(path, rows):
+    """Draw each method's error, time to learn and time to read; logarithmic times.
+
+    rows: as recorded.table_rows returns them.
+    """
+    figure = _figure(10, 0.5 * len(rows) + 1)
+    panels = figure.subplots(1, 3, sharey=True)
     names = [row["script"] for row in rows]
-    errors = [row["error_percent"] for row in rows]
-    bars = axes.barh(names, errors, xerr=[row["deviation"] for row in rows])
-    axes.bar_label(bars, [f" {error:.2f} %" for error in errors], padding=3)
-    axes.set(xlabel="test error (%)", xlim=(0, 1.2 * max(errors) + 1e-9))
-    axes.invert_yaxis()
+    columns = {
+        "test error (%)": ("error_percent", "{:.2f} %"),
+        "fit (s)": ("fit_seconds", "{:.0f} s"),
+        "reading a digit (µs)": ("microseconds", "{:.0f} µs"),
+    }
+    for axes, (label, (key, text)) in zip(panels, columns.items(), strict=True):
+        values = [row[key] for row in rows]
+        is_error = key == "error_percent"
+        spread = [row["deviation"] for row in rows] if is_error else None
+        bars = axes.barh(names, values, xerr=spread)
+        axes.bar_label(bars, [f" {text.format(value)}" for value in values], padding=3)
+        # Room for the labels.
+        high = 1.4 * max(values) if is_error else max(values) ** 1.5 + 1
+        axes.set(xlabel=label, xlim=(0, high + 1e-9))
+        if not is_error:
+            axes.set_xscale("symlog")
+    panels[0].invert_yaxis()
     _save(figure, path)

@@ -147,7 +147,7 @@ def largest(boxes, count):
 
 
 def usual_height(heights):
-    """Return the height of the digits that boxes of these heights, N numbers, belong to.
+    """Return the height of the digits to which boxes of these heights belong.
 
     It is the median in which each counts by its square, so that many specks weigh less
     than a few digits; 0 of none.

@@ -10,6 +10,7 @@ import contextlib
 import io
 import json
 import os
+from pathlib import Path
 
 import cv2
 import h5py
@@ -17,6 +18,7 @@ import numpy as np
 
 from digits import UserError, files
 
+SHIPPED = Path(__file__).resolve().parent.parent / "assets" / "weights" / "digits.hdf5"
 ONNX = "inference/onnx"
 LARGEST_ARRAY = 64 << 20  # bytes; ours have less than 3 MB
 LARGEST_FILE = 1 << 30  # bytes

@@ -1,6 +1,7 @@
 """A progress bar on stderr that needs the standard library alone."""
 
 import sys
+import threading
 import time
 
 WIDTH = 28  # characters of the bar itself
@@ -73,3 +74,30 @@ class Progress:
         self.stream.write(before + text + after)
         self.stream.flush()
         self._drawn_at, self._drawn_share = time.monotonic(), share
+
+
+class Foretold(Progress):
+    """The progress of work that cannot be asked how far it is, by the time it takes.
+
+    seconds: how long it is thought to take. It stays below 100 % until it is closed.
+    """
+
+    def __init__(self, label, seconds, stream=None):
+        super().__init__(label, total=max(seconds, 1e-3), stream=stream)
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+
+    def __enter__(self):
+        self._thread.start()
+        return self
+
+    def __exit__(self, kind, error, traceback):
+        self._ended.set()
+        self._thread.join()
+        self.done = self.total
+        super().__exit__(kind, error, traceback)
+
+    def _run(self):
+        while not self._ended.wait(REDRAW_SECONDS):
+            elapsed = time.monotonic() - self.start
+            self.update(min(elapsed, 0.99 * self.total) - self.done)

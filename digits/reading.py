@@ -3,6 +3,7 @@
 import functools
 import itertools
 import math
+import os
 from typing import NamedTuple
 
 import numpy as np
@@ -10,7 +11,7 @@ import numpy as np
 from digits import UserError
 from digits.accept import accept, worth
 from digits.arrange import arrange
-from digits.decode import decode
+from digits.decode import SUFFIXES, decode, ending_of
 from digits.find import FAINT_FRINGE, Piece, find_digits
 from digits.ink import coarse, extract_ink, flat_paper, is_light_on_dark
 from digits.normalise import SIZE, is_mnist_image
@@ -65,6 +66,37 @@ class Reading(NamedTuple):
             "".join(str(digit.digit) for digit in self.digits if digit.row == row)
             for row in range(count)
         ]
+
+    def as_line(self):
+        """Return a line of text: the file, its rows, its least certain probability."""
+        if not self.digits:
+            return f"{self.file}: no digit"
+        least = min(digit.confidence for digit in self.digits)
+        return f"{self.file}: {' '.join(self.rows)} ({percent(least)} %)"
+
+
+def list_pictures(names):
+    """Return the pictures that `names` (files and folders) stand for, and what failed.
+
+    A folder stands for the pictures in it, by name; folders within it are not entered.
+    What failed is a list of Readings with an error.
+    """
+    pictures, failed = [], []
+    for name in names:
+        if not os.path.isdir(name):
+            pictures.append(name)
+            continue
+        try:
+            files_in_it = sorted(os.listdir(name))
+        except OSError as error:
+            reason = f"cannot be read: {error.strerror}"
+            failed.append(Reading(name, [], error=reason))
+            continue
+        found = [file for file in files_in_it if ending_of(file) in SUFFIXES]
+        pictures += [os.path.join(name, file) for file in found]
+        if not found:
+            failed.append(Reading(name, [], error="a folder without pictures"))
+    return pictures, failed
 
 
 def read_pictures(paths, network, threshold, single=False):

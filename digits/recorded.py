@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from digits import UserError
+from digits import UserError, network
 from digits.results import accuracy_text
 
 FOLDER = Path(__file__).resolve().parent.parent / "assets" / "results"
@@ -46,12 +46,14 @@ def table_rows(runs):
     """Return a list of dicts, one a method, sorted by error, of {name: [summary]}.
 
     errors is the mean count over the runs; deviation, of the error in per cent, is 0
-    for one run; seconds is the mean time of the whole command.
+    for one run; fit_seconds is the mean time of learning, microseconds that of reading
+    a digit; confuses tells which digits the first run took for which.
     """
     rows = []
     for name, summaries in runs.items():
         errors = np.array([run["test_errors"] for run in summaries])
         images = summaries[0]["test_images"]
+        costs = np.mean([costs_of(run) for run in summaries], axis=0)
         rows.append(
             {
                 "script": SCRIPTS[name],
@@ -62,10 +64,38 @@ def table_rows(runs):
                 "errors": float(errors.mean()),
                 "test_images": images,
                 "runs": len(errors),
-                "seconds": float(np.mean([run["seconds"] for run in summaries])),
+                "fit_seconds": float(costs[0]),
+                "microseconds": float(costs[1]),
+                "megabytes": float(costs[2]),
+                "confuses": confused(np.array(summaries[0]["confusion_matrix"])),
             }
         )
     return sorted(rows, key=lambda row: row["error_percent"])
+
+
+def costs_of(summary):
+    """Return (seconds to learn, microseconds a digit, megabytes) of a run's summary.
+
+    Of a network the last two are those of the shipped one, which has the same shape.
+    """
+    if "fit_seconds" in summary:
+        microseconds = 1e6 * summary["predict_seconds"] / summary["test_images"]
+        return summary["fit_seconds"], microseconds, summary["megabytes"]
+    speed = read("predict", "python3 benchmarks/predict.py")["small_pictures"]
+    microseconds = 1e6 / speed["classified_a_second"]
+    megabytes = network.SHIPPED.stat().st_size / 1e6
+    return summary["validation"]["seconds"], microseconds, megabytes
+
+
+def confused(matrix, count=3):
+    """Return what a confusion matrix (10, 10) has most of, as '4>9 12, 7>2 9'.
+
+    4>9 12: 12 fours were read as nines.
+    """
+    errors = np.where(np.eye(10, dtype=bool), 0, matrix)
+    order = errors.ravel().argsort(kind="stable")[::-1][:count]
+    cells = [(*divmod(int(index), 10), int(errors.flat[index])) for index in order]
+    return ", ".join(f"{true}>{read} {n}" for true, read, n in cells if n)
 
 
 def accuracy_cell(row):
@@ -80,8 +110,18 @@ def accuracy_cell(row):
 
 def table_text(rows):
     """Return the table as Markdown, which is plain text too."""
-    header = ["script", "test accuracy", "whole run, seconds"]
-    cells = [[r["script"], accuracy_cell(r), f"{r['seconds']:.0f}"] for r in rows]
+    header = ["script", "test accuracy", "fit, s", "µs a digit", "MB", "confuses"]
+    cells = [
+        [
+            row["script"],
+            accuracy_cell(row),
+            f"{row['fit_seconds']:.0f}",
+            f"{row['microseconds']:.0f}",
+            f"{row['megabytes']:.1f}",
+            row["confuses"],
+        ]
+        for row in rows
+    ]
     return markdown_table(header, cells)
 
 

@@ -95,6 +95,7 @@ def score(dataset, predict, summary, start):
         "versions": versions(),
         "hardware": hardware(),
         "wrong_indices": wrong.tolist(),
+        "read_as": predictions[wrong].tolist(),
         "confusion_matrix": confusion_matrix(labels, predictions).tolist(),
     }
     print(f"{dataset.name} test accuracy: {summary['test']}", flush=True)
@@ -103,7 +104,7 @@ def score(dataset, predict, summary, start):
 
 def attributes(summary):
     """Return what of a scored summary goes into a model file."""
-    long = {"wrong_indices", "confusion_matrix"}
+    long = {"wrong_indices", "read_as", "confusion_matrix"}
     short = {name: value for name, value in summary.items() if name not in long}
     return {"classes": network.CLASSES} | short | {"seed": summary["arguments"]["seed"]}
 
@@ -119,12 +120,8 @@ def write(folder, dataset, summary, predictions):
         folder / "confusion_matrix.png", np.array(summary["confusion_matrix"])
     )
     wrong = summary["wrong_indices"]
-    figures.misread_digits(
-        folder / "misread_digits.png",
-        dataset.test_images[wrong],
-        dataset.test_labels[wrong],
-        predictions[wrong],
-    )
+    captions = [f"{dataset.test_labels[i]} > {predictions[i]}" for i in wrong]
+    figures.images(folder / "misread_digits.png", dataset.test_images[wrong], captions)
 
 
 def history_row(epoch, training, validation, start):

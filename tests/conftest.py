@@ -74,7 +74,7 @@ def keras_model(tmp_path_factory):
 @pytest.fixture(scope="session")
 def shipped():
     """The trained network in the repository."""
-    path = ROOT / "assets" / "weights" / "digits.hdf5"
+    path = network.SHIPPED
     return network.Network(network.read(path)[0], path)
 
 

@@ -12,6 +12,7 @@ import pytest
 
 import load_model
 from conftest import ROOT
+from digits import network
 
 IMAGES = ROOT / "assets" / "images"
 ONE = str(IMAGES / "1a.jpg")
@@ -103,7 +104,7 @@ def test_usage_errors(flags, capsys):
         (lambda path: path.write_text("text"), "not an HDF5 file"),
         (lambda path: h5py.File(path, "w").close(), "no model file of this suite"),
         (
-            lambda path: path.write_bytes(load_model.WEIGHTS.read_bytes()[:5000]),
+            lambda path: path.write_bytes(network.SHIPPED.read_bytes()[:5000]),
             "damaged",
         ),
     ],

@@ -7,10 +7,10 @@ import time
 import pytest
 
 from conftest import ROOT
-from digits import UserError, parallel, reading
+from digits import UserError, network, parallel, reading
 
 IMAGES = ROOT / "assets" / "images"
-WEIGHTS = ROOT / "assets" / "weights" / "digits.hdf5"
+WEIGHTS = network.SHIPPED
 
 
 def killed(_):

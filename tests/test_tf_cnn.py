@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-import load_model
 import tf_cnn
 from conftest import TINY, assert_agrees
 from digits import flags, mnist, network
@@ -59,7 +58,7 @@ def test_attributes(tf_model):
 
 @pytest.mark.parametrize("is_shipped", [True, False])
 def test_tensorflow_and_opencv_agree(is_shipped, tf_model):
-    path = load_model.WEIGHTS if is_shipped else tf_model
+    path = network.SHIPPED if is_shipped else tf_model
     onnx, attributes = network.read(path)
     images = mnist.read_sklearn_digits()[0][:1000]
     model = tf_cnn.restore(path, attributes)

@@ -1,0 +1,87 @@
+"""What the classical methods see of an image: upright, its gradients by direction.
+
+All images are worked on at once, in blocks, on all cores.
+"""
+
+import os
+from concurrent.futures import ThreadPoolExecutor
+
+import cv2
+import numpy as np
+
+SIZE = 28  # pixels of an image each way
+MIDDLE = (SIZE - 1) / 2
+BLOCK = 200  # images: what they need at once fits into a processor's cache
+DIRECTIONS = 12  # in which gradients are measured, all around
+CELLS = 7  # each way, in which they are gathered
+SPREAD = 0.6  # cells: standard deviation of the weights with which a cell gathers
+
+
+def extract(images):
+    """Return the features (N, 588) float32 of images (N, 28, 28) uint8."""
+    return in_blocks(lambda block: gradients(deskew(block)), images)
+
+
+def in_blocks(work, images):
+    """Return work(block) of each block of images, put together; blocks in parallel."""
+    blocks = [images[start : start + BLOCK] for start in range(0, len(images), BLOCK)]
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        return np.concatenate(list(pool.map(work, blocks)))
+
+
+def deskew(images):
+    """Return images (N, 28, 28) sheared and moved so that their main axis is upright.
+
+    images: 0 to 255; at most 1,000. Returns float32, 0 to 255. A row is moved by how
+    far x goes with y there: the ratio of second moments, mu11 / mu02 (LeCun et al.,
+    1998, section III.A).
+    """
+    images = images.astype(np.float32)
+    places = np.arange(SIZE, dtype=np.float32)
+    rows, columns = images.sum(axis=2), images.sum(axis=1)  # (N, 28) each
+    mass = np.maximum(rows.sum(axis=1), 1)
+    x, y = columns @ places / mass, rows @ places / mass
+    down = places - y[:, None]
+    mu11 = ((images @ places) * down).sum(axis=1)  # that of x is 0 about y
+    mu02 = (rows * down**2).sum(axis=1)
+    slant = mu11 / np.maximum(mu02, 1)
+    shift = (x - MIDDLE)[:, None] + slant[:, None] * down
+    # One tall picture of all: no row takes from another image's.
+    along = (places + shift[..., None]).reshape(-1, SIZE)
+    row = np.repeat(np.arange(len(along), dtype=np.float32)[:, None], SIZE, axis=1)
+    tall = cv2.remap(images.reshape(-1, SIZE), along, row, cv2.INTER_LINEAR)
+    return tall.reshape(images.shape)
+
+
+def gradients(images):
+    """Return the square roots of gradients gathered by direction and cell.
+
+    images: (N, 28, 28) float32, 0 to 255; returns (N, 588) float32. As the histograms
+    of oriented gradients of Dalal & Triggs, 2005, but a gradient counts for all
+    directions, with the 12th power of the cosine of the angle between them, and for all
+    cells, with a Gaussian of the distance.
+    """
+    across, down = np.zeros_like(images), np.zeros_like(images)
+    across[:, :, 1:-1] = images[:, :, 2:] - images[:, :, :-2]
+    down[:, 1:-1] = images[:, 2:] - images[:, :-2]
+    magnitude = np.sqrt(across**2 + down**2) / 255
+    length = np.maximum(255 * magnitude, 1e-3)
+    across, down = across / length, down / length
+    gather = cell_weights()
+    cells = np.empty((len(images), DIRECTIONS, CELLS, CELLS), np.float32)
+    for direction in range(DIRECTIONS):
+        angle = 2 * np.pi * direction / DIRECTIONS
+        cosine = across * np.float32(np.cos(angle)) + down * np.float32(np.sin(angle))
+        cosine = np.maximum(cosine, 0)
+        fourth = cosine * cosine * cosine * cosine
+        cells[:, direction] = gather @ (fourth * fourth * fourth * magnitude) @ gather.T
+    return np.sqrt(cells).reshape(len(images), -1)
+
+
+def cell_weights():
+    """Return how much each pixel of a row counts for each cell, (7, 28) float32."""
+    side = SIZE / CELLS
+    middles = (np.arange(CELLS) + 0.5) * side - 0.5
+    distance = (np.arange(SIZE) - middles[:, None]) / (SPREAD * side)
+    weights = np.exp(-(distance**2) / 2)
+    return np.float32(weights / weights.sum(axis=1, keepdims=True))

@@ -1,0 +1,176 @@
+"""The file of a fitted classifier: scikit-learn's objects as skops writes them.
+
+skops keeps data, where pickle keeps calls; what a file may hold is listed here, so that
+one from elsewhere can do no more than read images wrongly.
+"""
+
+import io
+import json
+import os
+import zipfile
+import zlib
+
+import numpy as np
+
+from digits import UserError, files
+from digits.lazy import LazyModule
+
+skops = LazyModule("skops.io")
+
+SCHEMA = "schema.json"
+LARGEST_FILE = 2 << 30  # bytes; the largest of ours are forests
+NODES = {
+    "DictNode",
+    "JsonNode",
+    "ListNode",
+    "NdArrayNode",
+    "ObjectNode",
+    "TreeNode",
+    "TupleNode",
+    "TypeNode",
+}
+LEAF = -1  # the child of a node that has none
+METRIC = "baselines.metric.LocalWhitening"
+TREE = "sklearn.tree._tree.Tree"
+TYPES = {
+    "builtins.bool",
+    "builtins.dict",
+    "builtins.float",
+    "builtins.int",
+    "builtins.list",
+    "builtins.str",
+    "builtins.tuple",
+    "numpy.float32",
+    "numpy.float64",
+    "numpy.int64",
+    "numpy.ndarray",
+    "sklearn.decomposition._pca.PCA",
+    "sklearn.ensemble._forest.ExtraTreesClassifier",
+    "sklearn.ensemble._forest.RandomForestClassifier",
+    "sklearn.neighbors._classification.KNeighborsClassifier",
+    "sklearn.pipeline.Pipeline",
+    "sklearn.svm._classes.SVC",
+    "sklearn.tree._classes.DecisionTreeClassifier",
+    "sklearn.tree._classes.ExtraTreeClassifier",
+    METRIC,
+    TREE,
+}
+DAMAGE = (
+    ArithmeticError,
+    AttributeError,
+    EOFError,
+    LookupError,
+    MemoryError,
+    NotImplementedError,
+    OSError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+    zipfile.BadZipFile,
+    zlib.error,
+)
+
+
+def to_bytes(classifier, summary):
+    """Return the content of a file.
+
+    classifier: fitted, of TYPES; summary: a dict of what JSON can hold.
+    """
+    return skops.dumps({"classifier": classifier, "summary": json.dumps(summary)})
+
+
+def save(path, classifier, summary):
+    """Write a fitted classifier and its scored summary, whole or not at all.
+
+    Raises UserError when the file cannot be written.
+    """
+    files.write_bytes(path, to_bytes(classifier, summary))
+
+
+def load(path, script):
+    """Return (classifier, summary) of the file at `path` that `script` saved.
+
+    Raises UserError when it is missing, damaged, or another program's.
+    """
+    try:
+        if os.path.getsize(path) > LARGEST_FILE:
+            raise UserError(f"{path}: larger than 2 GiB, which no model file here is")
+        with open(path, "rb") as file:
+            content = file.read()
+    except FileNotFoundError as error:
+        raise UserError(f"{path}: no such file; save one with --save_model") from error
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read: {error.strerror}") from error
+    try:
+        check(content)
+        stored = skops.loads(content, trusted=[METRIC, TREE])
+        classifier, summary = stored["classifier"], json.loads(stored["summary"])
+        if summary["script"] != script:
+            raise UserError(f"{path}: made by {summary['script']}, not {script}")
+        check_trees(classifier)
+        check_machine(classifier)
+    except DAMAGE as error:
+        raise UserError(
+            f"{path}: no model file of {script}, or a damaged one; save one with "
+            "--save_model"
+        ) from error
+    return classifier, summary
+
+
+def check(content):
+    """Raise ValueError if the bytes of a skops file hold what is not of TYPES."""
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        if sum(entry.file_size for entry in archive.infolist()) > LARGEST_FILE:
+            raise ValueError("too large")
+        schema = json.loads(archive.read(SCHEMA))
+    for node in nodes_of(schema):
+        kind = f"{node['__module__']}.{node['__class__']}"
+        if node["__loader__"] not in NODES or kind not in TYPES:
+            raise ValueError(f"{node['__loader__']} of {kind}")
+
+
+def nodes_of(schema):
+    """Yield each object of a skops schema, itself first."""
+    if isinstance(schema, dict):
+        if "__loader__" in schema:
+            yield schema
+        schema = list(schema.values())
+    if isinstance(schema, list):
+        for part in schema:
+            yield from nodes_of(part)
+
+
+def check_trees(classifier):
+    """Raise ValueError if a forest's nodes lead where its C code must not go."""
+    forest = classifier[-1]
+    for estimator in getattr(forest, "estimators_", []):
+        tree = estimator.tree_
+        inner = np.flatnonzero(tree.children_left != LEAF)
+        features = tree.feature[inner]
+        if not is_within(features, 0, forest.n_features_in_):
+            raise ValueError("a node asks for a feature that is not there")
+        for children in tree.children_left[inner], tree.children_right[inner]:
+            if not is_within(children, inner + 1, tree.node_count):
+                raise ValueError("a node leads out of its tree, or back")
+
+
+def check_machine(classifier):
+    """Raise ValueError if a support vector machine's arrays don't fit each other."""
+    machine = classifier[-1]
+    if not hasattr(machine, "support_vectors_"):
+        return
+    count, classes = len(machine.support_vectors_), len(machine.classes_)
+    is_sound = (
+        machine._n_support.shape == (classes,)
+        and machine._n_support.sum() == count
+        and (machine._n_support >= 0).all()
+        and machine._dual_coef_.shape == (classes - 1, count)
+        and machine._intercept_.shape == (classes * (classes - 1) // 2,)
+    )
+    if not is_sound:
+        raise ValueError("a support vector machine's arrays don't fit each other")
+
+
+def is_within(values, low, high):
+    """Tell whether all integers (N,) are from low, a number or (N,), to below high."""
+    return bool(((low <= values) & (values < high)).all())

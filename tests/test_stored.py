@@ -1,0 +1,133 @@
+import io
+import json
+import zipfile
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sklearn.decomposition import PCA
+from sklearn.ensemble import ExtraTreesClassifier
+from sklearn.linear_model import LogisticRegression
+from sklearn.neighbors import KNeighborsClassifier
+from sklearn.pipeline import make_pipeline
+from sklearn.svm import SVC
+
+from baselines import stored
+from digits import UserError
+
+SCRIPT = "baselines/x.py"
+SUMMARY = {"script": SCRIPT, "arguments": {"raw": False}}
+RANDOM = np.random.default_rng(0)
+INPUTS = RANDOM.normal(size=(200, 20)).astype(np.float32)
+LABELS = np.tile(np.arange(10, dtype=np.uint8), 20)
+
+
+def fitted(last):
+    return make_pipeline(PCA(5), last).fit(INPUTS, LABELS)
+
+
+def forest():
+    return fitted(ExtraTreesClassifier(3, max_depth=4, random_state=0))
+
+
+@pytest.mark.parametrize(
+    "last",
+    [
+        KNeighborsClassifier(4, weights="distance", algorithm="brute", n_jobs=-1),
+        SVC(C=10),
+        ExtraTreesClassifier(3, random_state=0),
+    ],
+)
+def test_save_and_load(last, tmp_path):
+    classifier = fitted(last)
+    stored.save(tmp_path / "model.skops", classifier, SUMMARY)
+    loaded, summary = stored.load(tmp_path / "model.skops", SCRIPT)
+    assert summary == SUMMARY
+    np.testing.assert_array_equal(loaded.predict(INPUTS), classifier.predict(INPUTS))
+
+
+def refused(content, path, message="no model file of baselines/x.py, or a damaged"):
+    path.write_bytes(content)
+    with pytest.raises(UserError, match=message):
+        stored.load(path, SCRIPT)
+
+
+def test_missing(tmp_path):
+    with pytest.raises(UserError, match=r"gone\.skops: no such file"):
+        stored.load(tmp_path / "gone.skops", SCRIPT)
+
+
+def test_another_scripts(tmp_path):
+    summary = SUMMARY | {"script": "baselines/y.py"}
+    content = stored.to_bytes(fitted(SVC()), summary)
+    refused(content, tmp_path / "m", "made by baselines/y.py, not baselines/x.py")
+
+
+@pytest.mark.parametrize("content", [b"", b"text", b"PK\x05\x06" + bytes(18)])
+def test_not_skops(content, tmp_path):
+    refused(content, tmp_path / "m")
+
+
+def test_a_type_that_is_not_listed(tmp_path):
+    refused(stored.to_bytes(fitted(LogisticRegression()), SUMMARY), tmp_path / "m")
+
+
+def rewritten(content, change):
+    """Return the bytes of a skops file whose schema went through `change`."""
+    result = io.BytesIO()
+    with (
+        zipfile.ZipFile(io.BytesIO(content)) as old,
+        zipfile.ZipFile(result, "w") as new,
+    ):
+        for name in old.namelist():
+            part = old.read(name)
+            new.writestr(name, change(part) if name == stored.SCHEMA else part)
+    return result.getvalue()
+
+
+def test_a_call_in_disguise(tmp_path):
+    content = stored.to_bytes(fitted(SVC()), SUMMARY)
+
+    def change(schema):
+        schema = json.loads(schema)
+        schema["content"]["evil"] = {
+            "__class__": "system",
+            "__module__": "os",
+            "__loader__": "FunctionNode",
+            "content": {"module_path": "os", "function": "system"},
+        }
+        return json.dumps(schema)
+
+    refused(rewritten(content, change), tmp_path / "m")
+
+
+def test_a_tree_that_leads_nowhere(tmp_path):
+    classifier = forest()
+    tree = classifier[-1].estimators_[1].tree_
+    state = tree.__getstate__()
+    for field, value in (("left_child", 10**6), ("left_child", 0), ("feature", 77)):
+        nodes = state["nodes"].copy()
+        nodes[field][0] = value
+        tree.__setstate__({**state, "nodes": nodes})
+        refused(stored.to_bytes(classifier, SUMMARY), tmp_path / "m")
+
+
+CONTENT = stored.to_bytes(forest(), SUMMARY)
+
+
+@settings(deadline=None, max_examples=100)
+@given(st.data())
+def test_damaged_files_are_read_or_refused(tmp_path_factory, data):
+    content = bytearray(CONTENT)
+    for _ in range(data.draw(st.integers(1, 4))):
+        content[data.draw(st.integers(0, len(content) - 1))] = data.draw(
+            st.integers(0, 255)
+        )
+    cut = data.draw(st.sampled_from([len(content), len(content) // 2, 30]))
+    path = tmp_path_factory.getbasetemp() / "mutated.skops"
+    path.write_bytes(content[:cut])
+    try:
+        stored.load(path, SCRIPT)
+    except UserError as error:
+        assert str(path) in str(error)
