@@ -84,19 +84,25 @@ def training_set(dataset, quick, seed):
     return images[chosen], labels[chosen]
 
 
-def fit(method, images, labels, raw, seed):
-    """Return a Method's fitted classifier, and show how far it is."""
-    classifier = method.build(raw, seed)
-    label = f"{method.name}: fitting {len(images)} images"
-    print(label, file=sys.stderr, flush=True)
-    inputs = inputs_of(images, raw)
+def fit(method, dataset, args):
+    """Return a Method's fitted classifier, and what that took: a dict for a summary."""
+    images, labels = training_set(dataset, args.quick, args.seed)
+    print(f"{method.name}: {len(images)} images", file=sys.stderr, flush=True)
+    start = time.monotonic()
+    inputs = inputs_of(images, args.raw)
+    seen = time.monotonic()
+    classifier = method.build(args.raw, args.seed)
     seconds = 0
     if len(images) >= FORETOLD_FROM:
-        start = time.monotonic()
         base.clone(classifier).fit(inputs[::PART], labels[::PART])
-        seconds = (time.monotonic() - start) * PART**method.growth
+        seconds = (time.monotonic() - seen) * PART**method.growth
     with Foretold("Fitting", seconds):
-        return classifier.fit(inputs, labels)
+        classifier.fit(inputs, labels)
+    return classifier, {
+        "train_images": len(images),
+        "features_seconds": round(seen - start, 2),
+        "fit_seconds": round(time.monotonic() - start, 2),
+    }
 
 
 def load(method, path):
@@ -129,11 +135,8 @@ def run(method, args, argv):
     else:
         raw = args.raw
         dataset = mnist.load(args.dataset, args.data_dir)
-        images, labels = training_set(dataset, args.quick, args.seed)
-        before = time.monotonic()
-        classifier = fit(method, images, labels, raw, args.seed)
-        summary["train_images"] = len(images)
-        summary["fit_seconds"] = round(time.monotonic() - before, 2)
+        classifier, costs = fit(method, dataset, args)
+        summary |= costs
     summary["megabytes"] = round(len(stored.to_bytes(classifier, summary)) / 1e6, 1)
 
     def predict(images):

@@ -23,8 +23,9 @@ def run(name, seed):
     """Run the script once and return its summary, as results.json holds it."""
     with tempfile.TemporaryDirectory() as folder:
         flags = ["--seed", str(seed)]
-        script = ROOT / recorded.SCRIPTS[name]
-        command = [sys.executable, str(script), *flags, "--output_dir", folder]
+        script, *own = recorded.SCRIPTS[name].split()
+        command = [sys.executable, str(ROOT / script), *own, *flags]
+        command += ["--output_dir", folder]
         if subprocess.run(command, cwd=folder, check=False).returncode:
             raise UserError(f"{recorded.SCRIPTS[name]} failed; nothing was recorded")
         summary = json.loads(Path(folder, "results.json").read_text())

@@ -53,9 +53,8 @@ def hook_one(ink, width, random):
     which = random.integers(3)
     inset = width / 2
     if which != 1:
-        # A long upstroke is steep, else the 1 would be a 7.
-        length = height * random.uniform(0.2, 0.95)
-        angle = np.deg2rad(random.uniform(35 + 20 * length / height, 70))
+        angle = np.deg2rad(random.uniform(25, 65))
+        length = height * random.uniform(0.2, 0.5)
         end = x_top - length * np.cos(angle), top + inset + length * np.sin(angle)
         draw(ink, [(x_top, top + inset), end], width)
     if which != 0:

@@ -79,11 +79,12 @@ class Progress:
 class Foretold(Progress):
     """The progress of work that cannot be asked how far it is, by the time it takes.
 
-    seconds: how long it is thought to take. It stays below 100 % until it is closed.
+    seconds: how long it is thought to take; of 0, nothing is shown. It stays below
+    100 % until the work is done.
     """
 
     def __init__(self, label, seconds, stream=None):
-        super().__init__(label, total=max(seconds, 1e-3), stream=stream)
+        super().__init__(label, total=seconds, stream=stream)
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
 

@@ -15,6 +15,9 @@ SCRIPTS = {
     "svm": "baselines/svm.py",
     "knn": "baselines/knn.py",
     "random_forest": "baselines/random_forest.py",
+    "svm_raw": "baselines/svm.py --raw",
+    "knn_raw": "baselines/knn.py --raw",
+    "random_forest_raw": "baselines/random_forest.py --raw",
 }
 
 

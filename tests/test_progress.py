@@ -1,6 +1,7 @@
 import io
+import time
 
-from digits.progress import Progress
+from digits.progress import Foretold, Progress
 
 
 class Terminal(io.StringIO):
@@ -46,3 +47,19 @@ def test_other_text_gets_an_empty_line():
         bar.clear()
         assert stream.getvalue().endswith("\r\033[K")
     assert stream.getvalue().count("\n") == 1
+
+
+def test_what_takes_longer_than_foretold_stays_below_the_whole():
+    stream = io.StringIO()
+    with Foretold("Fitting", 0.2, stream):
+        time.sleep(0.5)
+        assert "99%" in stream.getvalue() and "100%" not in stream.getvalue()
+    assert stream.getvalue().splitlines()[-1].startswith("Fitting [####")
+    assert "100%" in stream.getvalue()
+
+
+def test_what_is_not_foretold_shows_nothing():
+    stream = io.StringIO()
+    with Foretold("Fitting", 0, stream):
+        time.sleep(0.2)
+    assert not stream.getvalue()

@@ -79,6 +79,8 @@ def test_tables_are_those_of_the_recorded_results():
 
 def test_docstrings_claim_what_was_measured():
     for row in recorded.table_rows(readme.all_runs()):
+        if "--raw" in row["script"]:
+            continue
         claim = recorded.accuracy_cell(row).split(" (")[0]
         docstring = ast.get_docstring(ast.parse((ROOT / row["script"]).read_text()))
         assert claim in docstring, row["script"]
