@@ -33,8 +33,9 @@ GRID = {
 
 def build(raw, seed):
     """Return the pipeline, not fitted; nothing in it is drawn at random."""
+    count = 4 if raw else 3
     nearest = neighbors.KNeighborsClassifier(
-        n_neighbors=4, weights="distance", algorithm="brute", n_jobs=-1
+        count, weights="distance", algorithm="brute", n_jobs=-1
     )
     if raw:
         return pipeline.make_pipeline(nearest)
@@ -42,7 +43,7 @@ def build(raw, seed):
     return pipeline.make_pipeline(components, metric.LocalWhitening(), nearest)
 
 
-METHOD = Method("knn", build, GRID, growth=1.0, temperature=0.5)
+METHOD = Method("knn", build, GRID, growth=1.0, temperature=0.84)
 
 
 @cli.report_errors

@@ -1,9 +1,15 @@
-"""A learned metric: what differs between alike images of one digit counts less."""
+"""What labels teach about a space: which of its directions tell digits apart.
+
+In a learned metric the differences between alike images of one digit count less; from
+an image to its nearest rival, of another digit, leads a direction that tells the two.
+"""
 
 import numpy as np
 from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.metrics import euclidean_distances
 from sklearn.neighbors import NearestNeighbors
 
+RIVALS = 5000  # inputs among which the nearest of another class is sought
 NEIGHBOURS = 5  # of its own digit that an image is compared with
 
 
@@ -45,3 +51,33 @@ class LocalWhitening(TransformerMixin, BaseEstimator):
     def transform(self, inputs):
         """Return inputs (N, F) in the learned metric, (N, F) float32."""
         return inputs @ self.whitening_
+
+
+class RivalDirections(TransformerMixin, BaseEstimator):
+    """Projects inputs onto directions from some of them to their nearest rivals.
+
+    A tree asks for one number at a time: what tells two classes apart should be one.
+    As in nonparametric discriminant analysis (Fukunaga & Mantock, 1983), but the
+    directions themselves are taken, not what they have most in common. count: how many
+    directions; random_state: an int, which alone decides on them.
+    """
+
+    def __init__(self, count=400, random_state=0):
+        self.count, self.random_state = count, random_state
+
+    def fit(self, inputs, labels):
+        """Learn from inputs (N, F) float32 and labels (N,)."""
+        random = np.random.default_rng(self.random_state)
+        own = random.permutation(len(inputs))[: self.count]
+        rivals = random.permutation(len(inputs))[:RIVALS]
+        distances = euclidean_distances(inputs[own], inputs[rivals])
+        distances[labels[own][:, None] == labels[rivals]] = np.inf
+        nearest = rivals[distances.argmin(axis=1)]
+        directions = inputs[own] - inputs[nearest]
+        lengths = np.linalg.norm(directions, axis=1)
+        self.directions_ = np.float32(directions.T / np.maximum(lengths, 1e-9))
+        return self
+
+    def transform(self, inputs):
+        """Return how far inputs (N, F) lie along each direction, (N, count) float32."""
+        return inputs @ self.directions_

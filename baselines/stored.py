@@ -30,8 +30,12 @@ NODES = {
     "TypeNode",
 }
 LEAF = -1  # the child of a node that has none
-METRIC = "baselines.metric.LocalWhitening"
 TREE = "sklearn.tree._tree.Tree"
+OURS = {
+    "baselines.machine.PairwiseSVC",
+    "baselines.metric.LocalWhitening",
+    "baselines.metric.RivalDirections",
+}
 TYPES = {
     "builtins.bool",
     "builtins.dict",
@@ -45,14 +49,15 @@ TYPES = {
     "numpy.int64",
     "numpy.ndarray",
     "sklearn.decomposition._pca.PCA",
+    "sklearn.discriminant_analysis.LinearDiscriminantAnalysis",
     "sklearn.ensemble._forest.ExtraTreesClassifier",
     "sklearn.ensemble._forest.RandomForestClassifier",
     "sklearn.neighbors._classification.KNeighborsClassifier",
+    "sklearn.pipeline.FeatureUnion",
     "sklearn.pipeline.Pipeline",
     "sklearn.svm._classes.SVC",
     "sklearn.tree._classes.DecisionTreeClassifier",
     "sklearn.tree._classes.ExtraTreeClassifier",
-    METRIC,
     TREE,
 }
 DAMAGE = (
@@ -103,7 +108,7 @@ def load(path, script):
         raise UserError(f"{path}: cannot be read: {error.strerror}") from error
     try:
         check(content)
-        stored = skops.loads(content, trusted=[METRIC, TREE])
+        stored = skops.loads(content, trusted=[*OURS, TREE])
         classifier, summary = stored["classifier"], json.loads(stored["summary"])
         if summary["script"] != script:
             raise UserError(f"{path}: made by {summary['script']}, not {script}")
@@ -125,7 +130,7 @@ def check(content):
         schema = json.loads(archive.read(SCHEMA))
     for node in nodes_of(schema):
         kind = f"{node['__module__']}.{node['__class__']}"
-        if node["__loader__"] not in NODES or kind not in TYPES:
+        if node["__loader__"] not in NODES or kind not in TYPES | OURS:
             raise ValueError(f"{node['__loader__']} of {kind}")
 
 

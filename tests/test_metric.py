@@ -1,6 +1,6 @@
 import numpy as np
 
-from baselines.metric import LocalWhitening
+from baselines.metric import LocalWhitening, RivalDirections
 
 RANDOM = np.random.default_rng(0)
 
@@ -48,3 +48,15 @@ def test_a_class_of_one_image():
     inputs, labels = clouds()
     labels[0] = 7
     assert np.isfinite(LocalWhitening().fit(inputs, labels).transform(inputs)).all()
+
+
+def test_directions_lead_from_one_class_to_another():
+    inputs, labels = clouds()
+    inputs *= np.float32(0.1)
+    inputs[:, 0] += 4 * labels  # the only gap
+    found = RivalDirections(count=30).fit(inputs, labels)
+    np.testing.assert_allclose(np.linalg.norm(found.directions_, axis=0), 1, rtol=1e-5)
+    assert np.abs(found.directions_[0]).mean() > 0.9
+    assert found.transform(inputs).shape == (400, 30)
+    again = RivalDirections(count=30).fit(inputs, labels)
+    np.testing.assert_array_equal(again.directions_, found.directions_)
