@@ -14,23 +14,37 @@ def images():
     return mnist.load("sklearn_digits").train_images[:250]
 
 
-def test_deskew_is_scikit_images_shear(images):
-    found = features.deskew(images)
+def test_upright_is_scikit_images_affine_transform(images):
+    found = features.upright(images)
     for image, mine in zip(images[:50], found, strict=False):
-        mu = moments_central(image.astype(float), order=2)
+        mass = image.sum(dtype=float)
+        mu = moments_central(image.astype(float), order=2) / mass  # [down, across]
         slant = mu[1, 1] / mu[2, 0]
-        y, x = (np.indices(image.shape) * image).sum(axis=(1, 2)) / image.sum()
-        matrix = np.array([[1, slant, x - 13.5 - slant * y], [0, 1, 0], [0, 0, 1]])
-        theirs = warp(image.astype(float), AffineTransform(matrix), order=1)
-        # remap counts in 32nds of a pixel.
-        np.testing.assert_allclose(mine, theirs, atol=255 / 32)
+        sizes = 4 * np.sqrt([mu[0, 2] - slant * mu[1, 1], mu[2, 0]])
+        aspect = sizes.min() / sizes.max()
+        sides = np.where(
+            sizes == sizes.max(), 22, 22 * np.sqrt(np.sin(np.pi / 2 * aspect))
+        )
+        across, down = sizes / sides
+        y, x = (np.indices(image.shape) * image).sum(axis=(1, 2)) / mass
+        shear = slant * down
+        matrix = [
+            [across, shear, x - 13.5 * (across + shear)],
+            [0, down, y - 13.5 * down],
+            [0, 0, 1],
+        ]
+        theirs = warp(image.astype(float), AffineTransform(np.array(matrix)), order=1)
+        # remap counts in 32nds of a pixel, each way.
+        np.testing.assert_allclose(mine, theirs, atol=255 / 16)
 
 
-def test_deskewed_images_are_upright_and_centred(images):
-    for image in features.deskew(images[:50]):
+def test_upright_images_are_upright_and_of_a_size(images):
+    for image in features.upright(images[:50]):
         mu = moments_central(image.astype(float), order=2)
         assert abs(mu[1, 1] / mu[2, 0]) < 0.05
         assert abs((image.sum(axis=0) @ np.arange(28)) / image.sum() - 13.5) < 0.3
+        longer = 4 * np.sqrt(max(mu[0, 2], mu[2, 0]) / mu[0, 0])
+        assert 20 < longer < 23
 
 
 def slow_gradients(image):
@@ -59,7 +73,7 @@ def weights_at(place):
 
 
 def test_gradients_are_those_of_the_definition(images):
-    upright = features.deskew(images[:3])
+    upright = features.upright(images[:3])
     found = features.gradients(upright)
     for image, mine in zip(upright.astype(float), found, strict=True):
         np.testing.assert_allclose(mine, slow_gradients(image), atol=2e-4)
