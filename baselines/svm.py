@@ -7,6 +7,9 @@
 
 It parts the principal components of oriented gradients (baselines/features.py) with a
 Gaussian kernel, pair of digits by pair (baselines/machine.py). --search tries GRID.
+
+Measured: 99.58 % of MNIST's test images, learned in 17 seconds and read in 1, on two
+cores.
 """
 
 import sys
@@ -25,11 +28,11 @@ metric = LazyModule("baselines.metric")
 svm = LazyModule("sklearn.svm")
 pipeline = LazyModule("sklearn.pipeline")
 
-COMPONENTS = 0.985  # of the variance: about 120 of the 588 features
+COMPONENTS = 0.97  # of the variance: about 80 of the 588 features
 GRID = {
     "pca__n_components": [0.97, 0.985],
     "pairwisesvc__C": [3, 5, 10],
-    "pairwisesvc__gamma": [0.7, 1.0, 1.4],
+    "pairwisesvc__gamma": [1.0, 1.4, 2.0],
 }
 
 
@@ -39,7 +42,7 @@ def build(raw, seed):
         return pipeline.make_pipeline(svm.SVC(C=10, gamma="scale", cache_size=2000))
     components = decomposition.PCA(COMPONENTS, svd_solver="covariance_eigh")
     return pipeline.make_pipeline(
-        components, metric.LocalWhitening(), machine.PairwiseSVC(C=5)
+        components, metric.LocalWhitening(), machine.PairwiseSVC(C=5, gamma=1.4)
     )
 
 

@@ -13,22 +13,19 @@ def digits():
 
 
 def test_renderings(digits):
-    images, labels = digits.train_images[:300], digits.train_labels[:300]
+    images, labels = digits.train_images[:260], digits.train_labels[:260]
     counts = []
     seen, seen_labels = render(images, labels, [1, 2], counts.append)
-    assert sum(counts) == 300
+    assert sum(counts) == 260
     assert seen.shape[1:] == (28, 28) and seen.dtype == np.uint8
-    assert len(seen) == len(seen_labels) > 220
+    assert len(seen) == len(seen_labels) > 190
     assert set(np.unique(seen_labels)) == {*range(10), NOT_A_DIGIT}
-    again, again_labels = render(images, labels, [1, 2])
-    np.testing.assert_array_equal(seen, again)
-    np.testing.assert_array_equal(seen_labels, again_labels)
-    other, _ = render(images, labels, [1, 3])
-    assert not np.array_equal(seen[:100], other[:100])
-
-
-def test_all_are_as_large_as_mnists(digits):
-    seen, _ = render(digits.train_images[:250], digits.train_labels[:250], [0])
+    again, again_labels = render(images[:60], labels[:60], [1, 2])
+    np.testing.assert_array_equal(seen[: len(again)], again)
+    np.testing.assert_array_equal(seen_labels[: len(again)], again_labels)
+    other, _ = render(images[:60], labels[:60], [1, 3])
+    assert not np.array_equal(again[:40], other[:40])
+    # All are as large as MNIST's.
     for image in seen:
         rows, columns = np.nonzero(image)
         assert max(np.ptp(rows), np.ptp(columns)) + 1 in (18, 19, 20)
