@@ -46,6 +46,8 @@ def parse_args(docstring, name, argv=None):
     args = parser.parse_args(argv)
     if args.predict and not args.load_model:
         parser.error("--predict needs --load_model FILE")
+    if args.raw and args.search:
+        parser.error("--search has no grid for --raw")
     if args.dask and not args.search:
         parser.error("--dask needs --search")
     if args.load_model and (args.save_model or args.search):

@@ -19,6 +19,8 @@ distributed = LazyModule("dask.distributed")
 joblib = LazyModule("joblib")
 model_selection = LazyModule("sklearn.model_selection")
 
+TIMEOUT = "5s"  # for a Dask cluster to answer
+
 
 def search(method, args, dataset):
     """Try a Method's grid; print and write the results, the best first.
@@ -66,7 +68,7 @@ def on_cluster(address):
         yield
         return
     try:
-        client = distributed.Client(address, timeout="10s")
+        client = distributed.Client(address, timeout=TIMEOUT)
     except (OSError, ValueError) as error:
         raise UserError(f"{address}: no Dask cluster answers there") from error
     with client, joblib.parallel_config(backend="dask"):

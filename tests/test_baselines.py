@@ -58,6 +58,7 @@ def test_saved_loaded_and_asked(module, capsys, tmp_path):
         ["--dask", "tcp://localhost:1"],
         ["--load_model", "x", "--save_model", "y"],
         ["--load_model", "x", "--search"],
+        ["--raw", "--search"],
     ],
 )
 def test_flags_that_lack_their_companion(flags, capsys):
@@ -106,7 +107,7 @@ if __name__ == "__main__":
     with LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as c:
         grid = {{"kneighborsclassifier__n_neighbors": [1, 9]}}
         knn.METHOD = knn.METHOD._replace(grid=grid)
-        flags = ["--dataset", "sklearn_digits", "--raw", "--search", "--output_dir"]
+        flags = ["--dataset", "sklearn_digits", "--search", "--output_dir"]
         sys.exit(knn.main([*flags, "out", "--dask", c.scheduler_address]))
 """
     (tmp_path / "cluster.py").write_text(code)
@@ -120,7 +121,7 @@ if __name__ == "__main__":
 
 
 def test_no_dask_cluster(capsys):
-    flags = [*SMALL, "--raw", "--quick", "--search", "--dask", "tcp://127.0.0.1:9"]
+    flags = [*SMALL, "--quick", "--search", "--dask", "tcp://127.0.0.1:9"]
     assert knn.main(flags) == 1
     assert "no Dask cluster answers there" in capsys.readouterr().err
 
