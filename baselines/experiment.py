@@ -96,8 +96,9 @@ def fit(method, dataset, args):
     classifier = method.build(args.raw, args.seed)
     seconds = 0
     if len(images) >= FORETOLD_FROM:
+        before = time.monotonic()
         base.clone(classifier).fit(inputs[::PART], labels[::PART])
-        seconds = (time.monotonic() - seen) * PART**method.growth
+        seconds = (time.monotonic() - before) * PART**method.growth
     with Foretold("Fitting", seconds):
         classifier.fit(inputs, labels)
     return classifier, {

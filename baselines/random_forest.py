@@ -54,7 +54,7 @@ def build(raw, seed):
     )
 
 
-METHOD = Method("random_forest", build, GRID, growth=1.05, temperature=0.44)
+METHOD = Method("random_forest", build, GRID, growth=0.95, temperature=0.44)
 
 
 @cli.report_errors

@@ -46,7 +46,7 @@ def build(raw, seed):
     )
 
 
-METHOD = Method("svm", build, GRID, growth=1.8, temperature=0.2)
+METHOD = Method("svm", build, GRID, growth=1.1, temperature=0.2)
 
 
 @cli.report_errors
