@@ -37,7 +37,6 @@ parallel = LazyModule("digits.parallel")
 MANY = 500  # pictures: from here on more processes are worth their start
 BAR_FROM = 100  # pictures: fewer are read before a progress bar would help
 WRITABLE = (".bmp", ".jpg", ".jpeg", ".png", ".tif", ".tiff", ".webp")
-THRESHOLD = 0.5  # below it another digit, or none, is as likely
 
 
 def as_json(result, top):
@@ -153,7 +152,7 @@ def parse_args(argv=None):
         "--threshold",
         type=cli.number(float, 0, 1),
         metavar="P",
-        default=THRESHOLD,
+        default=reading.THRESHOLD,
         help="probability below which a digit is left out",
     )
     add("--single", action="store_true", help="each picture holds exactly one digit")

@@ -19,7 +19,6 @@ base = LazyModule("sklearn.base")
 
 FORETOLD_FROM = 20_000  # images: fewer are learned before a progress bar would help
 PART = 20  # one image in so many foretells how long a fit takes
-THRESHOLD = 0.5  # below it another digit is as likely
 
 
 def parse_args(docstring, name, argv=None):
@@ -140,7 +139,6 @@ def run(method, args, argv):
         dataset = mnist.load(args.dataset, args.data_dir)
         classifier, costs = fit(method, dataset, args)
         summary |= costs
-    summary["megabytes"] = round(len(stored.to_bytes(classifier, summary)) / 1e6, 1)
 
     def predict(images):
         before = time.monotonic()
@@ -149,13 +147,15 @@ def run(method, args, argv):
         return predictions
 
     predictions = results.score(dataset, predict, summary, start)
+    content = stored.to_bytes(classifier, summary)
+    summary["megabytes"] = round(len(content) / 1e6, 1)
     results.write(folder, dataset, summary, predictions)
     print(results.confusion_text(np.array(summary["confusion_matrix"])))
     if not args.load_model:
         print(f"fit {summary['fit_seconds']} s")
     print(f"prediction {summary['predict_seconds']} s, {summary['megabytes']} MB")
     if args.save_model:
-        stored.save(args.save_model, classifier, summary)
+        files.write_bytes(args.save_model, content)
         command = ["python3", method.script, "--load_model", args.save_model]
         print(f"saved {args.save_model}; read a picture with it:")
         print(f"  {shlex.join(command)} --predict IMAGE")
@@ -183,7 +183,10 @@ def read_pictures(method, args):
     reader = Reader(*load(method, args.load_model), method.temperature)
     pictures, failed = reading.list_pictures(args.predict)
     errors = 0
-    for result in [*failed, *reading.read_pictures(pictures, reader, THRESHOLD)]:
+    for result in [
+        *failed,
+        *reading.read_pictures(pictures, reader, reading.THRESHOLD),
+    ]:
         if result.error:
             errors += 1
             print(f"{result.file}: {result.error}", file=sys.stderr)

@@ -9,7 +9,8 @@ from concurrent.futures import ThreadPoolExecutor
 import cv2
 import numpy as np
 
-SIZE = 28  # pixels of an image each way
+from digits.normalise import SIZE
+
 MIDDLE = (SIZE - 1) / 2
 LONGER_SIDE = 22  # pixels to which four standard deviations of a digit are scaled
 LEAST_VARIANCE = 0.3  # pixels squared: a stroke of one pixel

@@ -23,7 +23,6 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / "assets")]
 
 import draw_images
-import load_model
 from digits import cli, files, network, reading, recorded, results
 
 REPEATS = 25  # of a cold start
@@ -71,7 +70,7 @@ def photograph(folder):
     read, decode = [], []
     for _ in range(PHOTOGRAPHS):
         start = time.perf_counter()
-        (answer,) = reading.read_pictures([path], classifier, load_model.THRESHOLD)
+        (answer,) = reading.read_pictures([path], classifier, reading.THRESHOLD)
         read.append(time.perf_counter() - start)
         start = time.perf_counter()
         cv2.imread(str(path))

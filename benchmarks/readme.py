@@ -112,7 +112,7 @@ def samples_block():
     paths = sorted((ROOT / "assets" / "images").iterdir())
     classifier = network.Network(network.read(network.SHIPPED)[0])
     rows = []
-    for result in reading.read_pictures(paths, classifier, load_model.THRESHOLD):
+    for result in reading.read_pictures(paths, classifier, reading.THRESHOLD):
         path = Path(result.file).relative_to(ROOT)
         picture = f'<img src="{path}" height="64">'
         rows.append([picture, f"`{path.name}`", " ".join(result.rows)])

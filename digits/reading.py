@@ -17,6 +17,7 @@ from digits.ink import coarse, extract_ink, flat_paper, is_light_on_dark
 from digits.normalise import SIZE, is_mnist_image
 from digits.second_look import LEAST_JOINED, SURE, joined, look_again, look_at
 
+THRESHOLD = 0.5  # below it another digit, or none, is as likely
 PICTURES_AT_ONCE = 32  # classified together: of 8 MB each at most
 
 

@@ -41,7 +41,8 @@ def forest():
 )
 def test_save_and_load(last, tmp_path):
     classifier = fitted(last)
-    stored.save(tmp_path / "model.skops", classifier, SUMMARY)
+    content = stored.to_bytes(classifier, SUMMARY)
+    (tmp_path / "model.skops").write_bytes(content)
     loaded, summary = stored.load(tmp_path / "model.skops", SCRIPT)
     assert summary == SUMMARY
     np.testing.assert_array_equal(loaded.predict(INPUTS), classifier.predict(INPUTS))
