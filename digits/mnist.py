@@ -3,7 +3,7 @@
 It is looked for in `--data_dir`, in the environment's MNIST_DIR and in the user's cache
 folder; if it is in none, it is downloaded to the cache. A folder may hold the four IDX
 files, plain or .gz, or Keras's mnist.npz. What is read is verified by the SHA-256 of
-its uncompressed content.
+its uncompressed content. Beside it, or alone, `--data_dir` may hold QMNIST's test images.
 """
 
 import csv
@@ -53,6 +53,12 @@ NPZ_ERRORS = (
     zlib.error,
     zipfile.BadZipFile,
 )
+# MD5 of the two files as QMNIST's authors publish them (github.com/facebookresearch/qmnist)
+# and torchvision verifies them.
+QMNIST_MD5 = {
+    "qmnist-test-images-idx3-ubyte.gz": "1394631089c404de565df7b7aeaf9412",
+    "qmnist-test-labels-idx2-int.gz": "5b5b05890a5e13444e108efe57b788aa",
+}
 MIRRORS = (
     "https://storage.googleapis.com/cvdf-datasets/mnist/",
     "https://ossci-datasets.s3.amazonaws.com/mnist/",
@@ -64,7 +70,10 @@ SPLIT_SEED = 0  # the validation split is the same in every run, whatever its --
 
 
 class Dataset(NamedTuple):
-    """Images (N, 28, 28) uint8, 0 = paper, 255 = ink; labels (N,) uint8, 0 to 9."""
+    """Images (N, 28, 28) uint8, 0 = paper, 255 = ink; labels (N,) uint8, 0 to 9.
+
+    QMNIST's are None unless --data_dir holds them.
+    """
 
     name: str
     train_images: np.ndarray
@@ -73,6 +82,8 @@ class Dataset(NamedTuple):
     validation_labels: np.ndarray
     test_images: np.ndarray
     test_labels: np.ndarray
+    qmnist_images: np.ndarray | None = None
+    qmnist_labels: np.ndarray | None = None
 
 
 def load(name="mnist", data_dir=None):
@@ -82,12 +93,14 @@ def load(name="mnist", data_dir=None):
     images after a shuffle that is the same in every run. Raises UserError when the data
     is neither found nor downloaded, or is corrupt.
     """
+    qmnist = None
     if name == "sklearn_digits":
         images, labels = read_sklearn_digits()
         arrays = images[:-360], labels[:-360], images[-360:], labels[-360:]
         validation_size = 180
     else:
-        arrays = read_mnist(data_dir)
+        qmnist = read_qmnist(data_dir)
+        arrays = read_mnist(data_dir, is_optional=qmnist is not None)
         validation_size = 5_000
     images, labels, test_images, test_labels = arrays
     order = np.random.default_rng(SPLIT_SEED).permutation(len(images))
@@ -100,27 +113,31 @@ def load(name="mnist", data_dir=None):
         validation_labels=labels[validation],
         test_images=test_images,
         test_labels=test_labels,
+        qmnist_images=qmnist and qmnist[0],
+        qmnist_labels=qmnist and qmnist[1],
     )
 
 
-def read_mnist(data_dir=None):
+def read_mnist(data_dir=None, is_optional=False):
     """Return MNIST's own four arrays: train images and labels, test images and labels.
 
     Images are (60000, 28, 28) and (10000, 28, 28) uint8, labels (60000,) and (10000,)
-    uint8. A `data_dir` (or MNIST_DIR) that is given must hold the data: only when
-    neither is given are the cache and the mirrors tried.
+    uint8. A `data_dir` (or MNIST_DIR) that is given must hold the data, unless that of
+    `data_dir` is_optional: only when neither is given are the cache and the mirrors
+    tried.
     """
-    for origin, folder in (
-        ("--data_dir", data_dir),
-        ("MNIST_DIR", os.environ.get("MNIST_DIR")),
+    for origin, folder, must_hold in (
+        ("--data_dir", data_dir, not is_optional),
+        ("MNIST_DIR", os.environ.get("MNIST_DIR"), True),
     ):
         if folder:
-            if (arrays := _read_folder(Path(folder))) is None:
+            if (arrays := _read_folder(Path(folder))) is not None:
+                return arrays
+            if must_hold:
                 raise UserError(
                     f"{folder}: {origin} names it, but it does not hold MNIST's four "
                     "files (train-images-idx3-ubyte, … or mnist.npz)"
                 )
-            return arrays
     cache = cache_folder()
     if (arrays := _read_folder(cache)) is None:
         download(cache)
@@ -169,15 +186,36 @@ def _verify(path, content, expected):
 
 
 def parse_idx(content):
-    """Return the array in an IDX file's bytes: uint8, (N,) or (N, rows, columns).
+    """Return the array in an IDX file's bytes, uint8 or big-endian int32.
 
     The format is described at the head of http://yann.lecun.com/exdb/mnist/: two zero
-    bytes, a type (8: unsigned byte), the number of dimensions, each dimension as a
-    big-endian 32-bit integer, then the data.
+    bytes, a type (8: unsigned byte, 12: 32-bit integer), the number of dimensions, each
+    dimension as a big-endian 32-bit integer, then the data.
     """
-    dimensions = content[3]
+    kind, dimensions = content[2], content[3]
     shape = np.frombuffer(content, ">i4", count=dimensions, offset=4)
-    return np.frombuffer(content, np.uint8, offset=4 + 4 * dimensions).reshape(shape)
+    dtype = {8: np.uint8, 12: ">i4"}[kind]
+    return np.frombuffer(content, dtype, offset=4 + 4 * dimensions).reshape(shape)
+
+
+def read_qmnist(folder):
+    """Return QMNIST's test images (60000, 28, 28) and labels (60000,), both uint8.
+
+    None if `folder` (None: no folder) lacks either file. The first 10,000 images are
+    MNIST's test images, made anew from their sources; the rest were to be MNIST's too
+    and got lost (Yadav & Bottou, Cold Case: The Lost MNIST Digits, 2019). Raises
+    UserError when a file isn't what its authors publish.
+    """
+    paths = [Path(folder or "", name) for name in QMNIST_MD5]
+    if folder is None or not all(map(os.path.isfile, paths)):
+        return None
+    for path, expected in zip(paths, QMNIST_MD5.values(), strict=True):
+        found = hashlib.md5(path.read_bytes(), usedforsecurity=False).hexdigest()
+        if found != expected:
+            raise UserError(f"{path}: is not QMNIST's (wrong MD5); replace it")
+    images, labels = (parse_idx(_uncompressed(path)) for path in paths)
+    # The first of a label's eight columns is the digit; the others tell who wrote it.
+    return images, labels[:, 0].astype(np.uint8)
 
 
 def _read_npz(path):

@@ -99,6 +99,14 @@ def score(dataset, predict, summary, start):
         "confusion_matrix": confusion_matrix(labels, predictions).tolist(),
     }
     print(f"{dataset.name} test accuracy: {summary['test']}", flush=True)
+    if dataset.qmnist_images is not None:
+        is_wrong = predict(dataset.qmnist_images) != dataset.qmnist_labels
+        # Its other images are MNIST's own.
+        unseen = is_wrong[len(predictions) :]
+        summary["qmnist"] = accuracy_text(int(is_wrong.sum()), len(is_wrong))
+        summary["qmnist_unseen"] = accuracy_text(int(unseen.sum()), len(unseen))
+        print(f"qmnist test accuracy: {summary['qmnist']}")
+        print(f"qmnist, those that MNIST lacks: {summary['qmnist_unseen']}", flush=True)
     return predictions
 
 

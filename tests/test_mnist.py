@@ -7,7 +7,7 @@ import threading
 import numpy as np
 import pytest
 
-from digits import UserError, mnist
+from digits import UserError, mnist, results
 
 IMAGES = np.arange(6 * 784, dtype=np.uint32).astype(np.uint8).reshape(6, 28, 28)
 LABELS = np.arange(6, dtype=np.uint8)
@@ -15,7 +15,7 @@ ARRAYS = (IMAGES, LABELS, IMAGES[:2], LABELS[:2])
 
 
 def idx(array):
-    header = bytes([0, 0, 8, array.ndim])
+    header = bytes([0, 0, 8 if array.itemsize == 1 else 12, array.ndim])
     return header + np.array(array.shape, ">u4").tobytes() + array.tobytes()
 
 
@@ -151,8 +151,56 @@ def test_sklearn_digits_are_like_mnist():
 def test_split_is_fixed():
     first, second = (mnist.load("sklearn_digits") for _ in range(2))
     np.testing.assert_array_equal(first.validation_images, second.validation_images)
-    sizes = [len(labels) for labels in first[2::2]]
+    sizes = [len(labels) for labels in first[2:7:2]]
     assert sizes == [1257, 180, 360]
+
+
+@pytest.fixture
+def tiny_qmnist(tmp_path, tiny_mnist, monkeypatch):
+    """Let four images pass for QMNIST's; return the folder that holds them."""
+    labels = np.zeros((4, 8), ">i4")
+    labels[:, 0] = [0, 1, 7, 9]
+    contents = [gzip.compress(idx(array)) for array in (IMAGES[:4], labels)]
+    names = dict(zip(mnist.QMNIST_MD5, contents, strict=True))
+    sums = {name: hashlib.md5(content).hexdigest() for name, content in names.items()}
+    monkeypatch.setattr(mnist, "QMNIST_MD5", sums)
+    folder = tmp_path / "qmnist"
+    folder.mkdir()
+    for name, content in names.items():
+        (folder / name).write_bytes(content)
+    return folder
+
+
+def test_qmnist_is_tested_too(tiny_qmnist, tiny_mnist, tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("MNIST_DIR", str(write_folder(tmp_path, tiny_mnist, False)))
+    dataset = mnist.load(data_dir=tiny_qmnist)
+    np.testing.assert_array_equal(dataset.qmnist_images, IMAGES[:4])
+    assert dataset.qmnist_labels.tolist() == [0, 1, 7, 9]
+    assert dataset.qmnist_labels.dtype == np.uint8
+    summary = {}
+    results.score(dataset, lambda images: np.arange(len(images)) % 3, summary, 0.0)
+    assert summary["test_errors"] == 0
+    assert summary["qmnist"] == "50.00 % (2 errors / 4)"
+    assert summary["qmnist_unseen"] == "0.00 % (2 errors / 2)"
+    assert "lacks: 0.00 % (2 errors / 2)" in capsys.readouterr().out
+
+
+def test_qmnist_beside_mnist(tiny_qmnist, tiny_mnist):
+    write_folder(tiny_qmnist, tiny_mnist, True)
+    dataset = mnist.load(data_dir=tiny_qmnist)
+    assert len(dataset.test_labels) == 2 and len(dataset.qmnist_labels) == 4
+
+
+def test_qmnist_of_other_content(tiny_qmnist):
+    path = tiny_qmnist / "qmnist-test-labels-idx2-int.gz"
+    path.write_bytes(gzip.compress(b"else"))
+    with pytest.raises(UserError, match="wrong MD5"):
+        mnist.load(data_dir=tiny_qmnist)
+
+
+def test_no_qmnist(tiny_mnist, tmp_path):
+    dataset = mnist.load(data_dir=write_folder(tmp_path / "data", tiny_mnist, False))
+    assert dataset.qmnist_images is None
 
 
 def test_real_mnist(real_mnist):
