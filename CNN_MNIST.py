@@ -43,6 +43,7 @@ LABEL_SMOOTHING = 0.05
 PEAK_LEARNING_RATE = 0.004
 WARM_UP = 0.2  # share of the steps
 WEIGHT_DECAY = 0.01
+AVERAGE_DECAY = 0.99  # of the weights that are averaged, a step
 # What Keras raises at files that are damaged or do not fit.
 LOADING_ERRORS = (
     ValueError,
@@ -58,22 +59,23 @@ LOADING_ERRORS = (
 ROTATION, ZOOM, SHIFT = 12 / 360, 0.12, 2.5 / 28
 
 
-def build_network(filters, dense_layers, activation):
+def build_network(filters, dense_layers, activation, is_augmented=True):
     """Return a keras.Model: pixels (N, 28, 28, 1), 0 to 255, to probabilities (N, 10).
 
-    Three blocks of two convolutions, each halving the picture, then the dense layers.
+    filters: the channels of each convolution; where they grow, the picture is halved.
     """
     layers = keras.layers
     x = inputs = keras.Input((28, 28, 1), name="pixels")
-    for layer in augmentation():
+    for layer in augmentation() if is_augmented else ():
         x = layer(x)
     x = layers.Rescaling(1 / 255)(x)
-    for block, width in enumerate(filters, 1):
-        for size, stride in ((5 if block == 1 else 3, 2), (3, 1)):
-            x = layers.Conv2D(width, size, stride, "same", use_bias=False)(x)
-            x = layers.BatchNormalization(momentum=0.95)(x)
-            x = layers.Activation(activation)(x)
-    # By default (N, 14, 14, 32), (N, 7, 7, 64) and (N, 4, 4, 128) after each block.
+    for width in filters:
+        size = 5 if x.shape[-1] == 1 else 3
+        stride = 2 if width > x.shape[-1] else 1
+        x = layers.Conv2D(width, size, stride, "same", use_bias=False)(x)
+        x = layers.BatchNormalization(momentum=0.95)(x)
+        x = layers.Activation(activation)(x)
+    # SHAPES
     x = layers.Flatten()(x)
     for units in dense_layers:
         x = layers.Dropout(DROPOUT)(x)
@@ -94,34 +96,72 @@ def augmentation():
     ]
 
 
-def compile_network(model, steps):
-    """Compile with AdamW in one cycle of `steps`: linear warm-up, then cosine to 0."""
+def muon(schedule):
+    """Return Keras's Muon, made to take the kernels of convolutions as matrices.
+
+    Its own takes matrices only, and leaves the rest to AdamW. A kernel is one with a
+    column for each filter; the first one's single channel is AdamW's too.
+    """
+
+    class KernelMuon(keras.optimizers.Muon):
+        def _should_use_adamw(self, variable):
+            return len(variable.shape) != 4 or variable.shape[2] == 1
+
+        def zeropower_via_newtonschulz5(self, x, steps):
+            matrix = keras.ops.reshape(x, (-1, x.shape[-1]))
+            size = 0.2 * max(matrix.shape) ** 0.5  # as lr_adjust has it for matrices
+            update = super().zeropower_via_newtonschulz5(matrix, steps)
+            return keras.ops.reshape(size * update, x.shape)
+
+    optimizer = KernelMuon(
+        schedule,
+        weight_decay=WEIGHT_DECAY,
+        adam_weight_decay=WEIGHT_DECAY,
+        rms_rate=None,
+        use_ema=True,
+        ema_momentum=AVERAGE_DECAY,
+    )
+    optimizer.exclude_from_weight_decay(var_names=["gamma", "beta", "bias"])
+    return optimizer
+
+
+def one_cycle(steps):
+    """Return the schedule of a rate that rises to its peak, then falls to 0."""
     warm_up_steps = max(1, round(WARM_UP * steps))
-    schedule = keras.optimizers.schedules.CosineDecay(
+    return keras.optimizers.schedules.CosineDecay(
         initial_learning_rate=0.0,
         decay_steps=max(1, steps - warm_up_steps),
         warmup_target=PEAK_LEARNING_RATE,
         warmup_steps=warm_up_steps,
     )
-    optimizer = keras.optimizers.AdamW(schedule, weight_decay=WEIGHT_DECAY)
-    optimizer.exclude_from_weight_decay(var_names=["gamma", "beta", "bias"])
-    loss = keras.losses.CategoricalCrossentropy(label_smoothing=LABEL_SMOOTHING)
-    model.compile(optimizer, loss, metrics=["accuracy"])
 
 
-def train(args, dataset):
-    """Return a trained keras.Model and its history, a list of results.history_rows."""
+def cycles(steps):
+    """Return the schedule of a rate that falls from its peak to 0 every `steps`."""
+    schedules = keras.optimizers.schedules
+    return schedules.CosineDecayRestarts(PEAK_LEARNING_RATE, steps, t_mul=1.0)
+
+
+def train(args, dataset, history):
+    """Return a trained keras.Model; history: a results.History, which follows it.
+
+    With args.target_accuracy it learns without augmentation, in cycles of an epoch,
+    until it is that good.
+    """
     keras.utils.set_random_seed(args.seed)
-    model = build_network(args.filters, args.dense_layers, args.activation)
+    target = args.target_accuracy
+    shape = args.filters, args.dense_layers, args.activation
+    model = build_network(*shape, is_augmented=target is None)
     model.summary()
     batches = -(-len(dataset.train_images) // args.batch_size)
-    compile_network(model, args.epochs * batches)
-    history, start = [], time.monotonic()
+    schedule = cycles(batches) if target else one_cycle(args.epochs * batches)
+    loss = keras.losses.CategoricalCrossentropy(label_smoothing=LABEL_SMOOTHING)
+    model.compile(muon(schedule), loss, metrics=["accuracy"])
 
-    def add_row(epoch, logs):
+    def end_epoch(_, logs):
         training = logs["loss"], logs["accuracy"]
-        validation = logs["val_loss"], logs["val_accuracy"]
-        history.append(results.history_row(epoch + 1, training, validation, start))
+        history.add(training, (logs["val_loss"], logs["val_accuracy"]))
+        model.stop_training = bool(target) and 100 * logs["val_accuracy"] >= target
 
     one_hot = keras.utils.to_categorical
     with contextlib.redirect_stdout(sys.stderr):  # Keras's progress bar is no result
@@ -131,13 +171,18 @@ def train(args, dataset):
             args.batch_size,
             args.epochs,
             verbose=1 if sys.stderr.isatty() else 2,
-            callbacks=[keras.callbacks.LambdaCallback(on_epoch_end=add_row)],
+            callbacks=[
+                keras.callbacks.SwapEMAWeights(),
+                keras.callbacks.LambdaCallback(on_epoch_end=end_epoch),
+            ],
             validation_data=(
                 dataset.validation_images[..., None],
                 one_hot(dataset.validation_labels, CLASSES),
             ),
         )
-    return model, history
+    if target and not model.stop_training:
+        print(f"{args.epochs} epochs did not reach {target} %", file=sys.stderr)
+    return model
 
 
 class Classifier:
@@ -285,6 +330,12 @@ def parse_args(argv=None):
     parser = cli.parser(__doc__)
     flags.add_data_flags(parser, output_dir="output/CNN_MNIST")
     flags.add_network_flags(parser, epochs=4)
+    parser.add_argument(
+        "--target_accuracy",
+        type=cli.number(float, 0, 100),
+        metavar="PERCENT",
+        help="learn quickly, until so many of the validation images are read right",
+    )
     flags.add_model_flags(parser, save_model=0)
     args = parser.parse_args(argv)
     flags.check_model_flags(parser, args)
@@ -303,10 +354,10 @@ def main(argv=None):
         dataset = mnist.load(args.dataset, args.data_dir)
     else:
         dataset = mnist.load(args.dataset, args.data_dir)
-        model, history = train(args, dataset)
-        classifier = Classifier(model)
-        summary["validation"] = history[-1]
-        results.write_history(folder, history)
+        history = results.History(args.tensorboard)
+        classifier = Classifier(train(args, dataset, history))
+        summary["validation"] = history.rows[-1]
+        history.write(folder)
 
     def predict(images):
         return classifier.probabilities(images).argmax(axis=1)

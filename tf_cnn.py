@@ -38,10 +38,12 @@ LABEL_SMOOTHING = 0.05
 PEAK_LEARNING_RATE = 0.004
 WARM_UP = 0.2  # share of the steps
 WEIGHT_DECAY = 0.01
+MOMENTUM = 0.95  # Muon's
 BETA1, BETA2 = 0.9, 0.999  # of Adam's moving averages
 AVERAGE_DECAY = 0.995  # of the weights that are averaged, a step
 NORMALISATION_DECAY = 0.95  # of the moving mean and variance, a step
 EPSILON = 1e-3  # in batch normalisation
+BATCHES_A_CALL = 10  # between two looks at the progress
 
 # Augmentation, each way and uniform.
 ROTATION = np.deg2rad(12)
@@ -64,20 +66,18 @@ class ConvolutionalNetwork:
 
     def __init__(self, filters, dense_layers, activation, classes, seed):
         self.activation, self.classes = getattr(tf.nn, activation), classes
-        self.variables, self.strides, channels = {}, {}, 1
+        self.variables, self.strides, channels, side = {}, {}, 1, 28
         random = np.random.default_rng(seed)
-        for block, width in enumerate(filters, 1):
-            for layer, stride in ((1, 2), (2, 1)):
-                name = f"block{block}/convolution{layer}"
-                size = 5 if name == "block1/convolution1" else 3
-                self._add_kernel(name, (size, size, channels, width), random)
-                self._add(f"{name}/scale", tf.ones(width))
-                self._add(f"{name}/offset", tf.zeros(width))
-                self._add(f"{name}/moving_mean", tf.zeros(width), trainable=False)
-                self._add(f"{name}/moving_variance", tf.ones(width), trainable=False)
-                self.strides[name] = stride
-                channels = width
-        units = [4 * 4 * channels, *dense_layers, classes]
+        for layer, width in enumerate(filters, 1):
+            name, size = f"convolution{layer}", 5 if layer == 1 else 3
+            self._add_kernel(name, (size, size, channels, width), random)
+            self._add(f"{name}/scale", tf.ones(width))
+            self._add(f"{name}/offset", tf.zeros(width))
+            self._add(f"{name}/moving_mean", tf.zeros(width), trainable=False)
+            self._add(f"{name}/moving_variance", tf.ones(width), trainable=False)
+            self.strides[name] = 2 if width > channels else 1
+            side, channels = -(-side // self.strides[name]), width
+        units = [side * side * channels, *dense_layers, classes]
         self.dense = [f"dense{layer}" for layer in range(1, len(units))]
         for name, *shape in zip(self.dense, units, units[1:], strict=False):
             self._add_kernel(name, shape, random)
@@ -100,7 +100,7 @@ class ConvolutionalNetwork:
         for name, stride in self.strides.items():
             x = tf.nn.conv2d(x, self.variables[f"{name}/kernel"], stride, "SAME")
             x = self.activation(self._normalised(x, name, training))
-        # By default (N, 14, 14, 32), (N, 7, 7, 64) and (N, 4, 4, 128) after each block.
+        # SHAPES
         x = tf.reshape(x, (-1, np.prod(x.shape[1:])))
         for index, name in enumerate(self.dense):
             if index:
@@ -125,9 +125,32 @@ class ConvolutionalNetwork:
         return x
 
 
+class Ensemble:
+    """Maps pixels (N, 28, 28, 1) to the mean of the logits of one or more networks."""
+
+    def __init__(self, networks):
+        self.networks, self.classes = networks, networks[0].classes
+        self.variables = {
+            f"network{number}/{name}": variable
+            for number, member in enumerate(networks, 1)
+            for name, variable in member.variables.items()
+        }
+        self.infer = tf.function(self.__call__, input_signature=[pixels_spec()])
+
+    def __call__(self, pixels):
+        """Return logits (N, classes)."""
+        return tf.add_n([n(pixels) for n in self.networks]) / len(self.networks)
+
+
 def moving_average(average, value, decay):
     """Return the next exponential moving average."""
     return decay * average + (1 - decay) * value
+
+
+def decayed(variable, learning_rate):
+    """Return a kernel a step's weight decay smaller; other variables as they are."""
+    decay = WEIGHT_DECAY if variable.shape.rank > 1 else 0.0
+    return variable * (1 - learning_rate * decay)
 
 
 class AdamW:
@@ -146,11 +169,48 @@ class AdamW:
         ):
             mean.assign(moving_average(mean, gradient, BETA1))
             square.assign(moving_average(square, gradient**2, BETA2))
-            decay = WEIGHT_DECAY if variable.shape.rank > 1 else 0.0
-            variable.assign_sub(
-                rate * mean / (tf.sqrt(square) + 1e-7)
-                + learning_rate * decay * variable
-            )
+            update = rate * mean / (tf.sqrt(square) + 1e-7)
+            variable.assign(decayed(variable, learning_rate) - update)
+
+
+class Muon:
+    """Momentum made orthogonal, for the kernels of convolutions (Jordan et al., 2024).
+
+    A kernel is a matrix with a column for each of its filters. The step's size is that
+    of Liu et al., Muon is Scalable for LLM Training, 2025, so that a learning rate and
+    a weight decay mean what they do in AdamW.
+    """
+
+    def __init__(self, variables):
+        self.variables = variables
+        self.momenta = [tf.Variable(tf.zeros_like(v)) for v in variables]
+
+    def apply(self, gradients, learning_rate):
+        """Change the variables."""
+        for variable, gradient, momentum in zip(
+            self.variables, gradients, self.momenta, strict=True
+        ):
+            momentum.assign(MOMENTUM * momentum + gradient)
+            ahead = gradient + MOMENTUM * momentum  # Nesterov's
+            matrix = tf.reshape(ahead, (-1, ahead.shape[-1]))
+            size = 0.2 * np.sqrt(max(matrix.shape))
+            update = tf.reshape(learning_rate * size * orthogonal(matrix), ahead.shape)
+            variable.assign(decayed(variable, learning_rate) - update)
+
+
+def orthogonal(matrix):
+    """Return about the nearest orthogonal matrix to one of static shape (M, N).
+
+    Five Newton-Schulz steps; the polynomial is Jordan's, which takes all singular
+    values to between 0.7 and 1.2 rather than some to 1.
+    """
+    is_tall = matrix.shape[0] > matrix.shape[1]
+    x = tf.transpose(matrix) if is_tall else matrix
+    x /= tf.norm(x) + 1e-7
+    for _ in range(5):
+        square = tf.matmul(x, x, transpose_b=True)
+        x = 3.4445 * x + (2.0315 * square @ square - 4.7750 * square) @ x
+    return tf.transpose(x) if is_tall else x
 
 
 def learning_rate_at(step, steps):
@@ -186,100 +246,132 @@ def augment(images, seed):
 
 
 class Trainer:
-    """Trains `network`, and keeps the moving average of its variables in `averaged`."""
+    """Trains `network`, and keeps the moving average of its variables in `averaged`.
 
-    def __init__(self, args, images, labels):
+    images, labels: as those of mnist.Dataset; teacher: None, or a function from pixels
+    to the probabilities that are learned in the labels' place.
+    """
+
+    def __init__(self, args, seed, images, labels, teacher):
         self.classes = len(CLASSES[args.augmentation])
         shape = args.filters, args.dense_layers, args.activation, self.classes
-        self.network = ConvolutionalNetwork(*shape, args.seed)
-        self.averaged = ConvolutionalNetwork(*shape, args.seed)
-        self.optimizer = AdamW(self.network.trainable)
-        self.seed, self.batch_size = args.seed, args.batch_size
+        self.network = ConvolutionalNetwork(*shape, seed)
+        self.averaged = ConvolutionalNetwork(*shape, seed)
+        kernels = [v for v in self.network.trainable if v.shape.rank == 4]
+        # The first convolution's kernel has a single channel, no matrix worth the name.
+        self.muon = Muon(kernels[1:])
+        of_muon = {v.ref() for v in self.muon.variables}
+        rest = [v for v in self.network.trainable if v.ref() not in of_muon]
+        self.adamw = AdamW(rest)
+        self.seed, self.batch_size, self.teacher = seed, args.batch_size, teacher
         self.batches = -(-len(images) // args.batch_size)
         self.steps = args.epochs * self.batches
         self.images = tf.constant(images[..., None])
         self.labels = tf.constant(labels.astype(np.int32))
-        self.step = tf.function(self._step)
+        signature = [tf.TensorSpec([None], tf.int64), tf.TensorSpec([], tf.int64)]
+        self.learn = tf.function(self._learn, input_signature=signature)
 
     def train_epoch(self, epoch, label):
         """Make a pass over the training images; return its mean loss and accuracy."""
         order = np.random.default_rng([self.seed, epoch]).permutation(len(self.labels))
         loss = right = seen = 0
         with Progress(label, self.batches) as bar:
-            for batch in range(self.batches):
-                chosen = order[batch * self.batch_size :][: self.batch_size]
-                step = tf.constant(epoch * self.batches + batch)
-                batch_loss, batch_right = self.step(tf.constant(chosen), step)
-                loss += float(batch_loss) * len(chosen)
-                right += int(batch_right)
+            for first in range(0, self.batches, BATCHES_A_CALL):
+                batches = min(BATCHES_A_CALL, self.batches - first)
+                chosen = order[first * self.batch_size :][: batches * self.batch_size]
+                step = tf.constant(epoch * self.batches + first, tf.int64)
+                sums = self.learn(tf.constant(chosen), step)
+                loss, right = loss + float(sums[0]), right + int(sums[1])
                 seen += len(chosen)
-                bar.update(note=f"loss {loss / seen:.4f} accuracy {right / seen:.2%}")
+                note = f"loss {loss / seen:.4f} accuracy {right / seen:.2%}"
+                bar.update(batches, note)
         return loss / seen, right / seen
 
+    def _learn(self, chosen, first):
+        """Learn from the images `chosen` (N,), batch by batch; `first` step's number.
+
+        Return the sum of the losses and the count of right answers.
+        """
+        loss, right = 0.0, tf.constant(0, tf.int64)
+        for start in tf.range(0, tf.size(chosen), self.batch_size):
+            batch = chosen[start : start + self.batch_size]
+            step = first + tf.cast(start // self.batch_size, tf.int64)
+            batch_loss, batch_right = self._step(batch, step)
+            loss, right = loss + batch_loss, right + batch_right
+        return loss, right
+
     def _step(self, chosen, step):
-        """Learn from the images `chosen` (N,); return mean loss and count of right."""
+        """Learn from the images `chosen` (N,); return sum of losses, count of right."""
         seed = tf.random.fold_in(tf.constant([self.seed, 0]), step)
         pixels = augment(tf.gather(self.images, chosen), tf.random.fold_in(seed, 0))
         labels = tf.gather(self.labels, chosen)
-        targets = tf.one_hot(labels, self.classes) * (1 - LABEL_SMOOTHING)
-        targets += LABEL_SMOOTHING / self.classes
+        if self.teacher:
+            targets = self.teacher(pixels)
+        else:
+            targets = tf.one_hot(labels, self.classes) * (1 - LABEL_SMOOTHING)
+            targets += LABEL_SMOOTHING / self.classes
         with tf.GradientTape() as tape:
             logits = self.network(pixels, dropout_seed=tf.random.fold_in(seed, 1))
             losses = tf.nn.softmax_cross_entropy_with_logits(targets, logits)
             loss = tf.reduce_mean(losses)
-        gradients = tape.gradient(loss, self.network.trainable)
-        done = tf.cast(step + 1, tf.float32)
-        self.optimizer.apply(gradients, done, learning_rate_at(done, self.steps))
+        self._update(tape, loss, tf.cast(step + 1, tf.float32))
+        predictions = tf.argmax(logits, axis=1, output_type=tf.int32)
+        return tf.reduce_sum(losses), tf.math.count_nonzero(predictions == labels)
+
+    def _update(self, tape, loss, step):
+        """Change the network, then its average; `step` counts from 1."""
+        rate = learning_rate_at(step, self.steps)
+        kernels, rest = self.muon.variables, self.adamw.variables
+        of_kernels, of_rest = tape.gradient(loss, [kernels, rest])
+        self.muon.apply(of_kernels, rate)
+        self.adamw.apply(of_rest, step, rate)
         # Early on the average must forget the first weights sooner.
-        decay = tf.minimum(AVERAGE_DECAY, done / (done + 10))
+        decay = tf.minimum(AVERAGE_DECAY, step / (step + 10))
         for name, average in self.averaged.variables.items():
             value = self.network.variables[name]
             average.assign(moving_average(average, value, decay))
-        predictions = tf.argmax(logits, axis=1, output_type=tf.int32)
-        return loss, tf.math.count_nonzero(predictions == labels)
 
 
-def train(args, dataset):
-    """Return a trained ConvolutionalNetwork and its history.
+def train(args, dataset, teacher, history):
+    """Return a trained Ensemble of args.ensemble networks.
 
-    history: a list of results.history_rows.
+    teacher: as Trainer takes it; history: a results.History, which follows the
+    networks one after the other.
     """
     images, labels = dataset.train_images, dataset.train_labels
     if args.augmentation == "real":
         seeds = [[args.seed, TRAINING, rendering] for rendering in range(RENDERINGS)]
-        images, labels = with_renderings(images, labels, seeds)
-    trainer, labels = Trainer(args, images, labels), dataset.validation_labels
-    history, start = [], time.monotonic()
-    for epoch in range(args.epochs):
-        label = f"Epoch {epoch + 1}/{args.epochs}"
-        training = trainer.train_epoch(epoch, label)
-        logits = predict_logits(trainer.averaged, dataset.validation_images)
-        errors = int((logits[:, :10].argmax(axis=1) != labels).sum())
-        loss = float(negative_log_likelihood(logits, labels))
-        validation = loss, 1 - errors / len(labels)
-        history.append(results.history_row(epoch + 1, training, validation, start))
-        text = results.accuracy_text(errors, len(labels))
-        print(f"{label}: validation {text}", file=sys.stderr)
-    return trainer.averaged, history
+        images, labels = synthesis.with_renderings(images, labels, seeds)
+    networks = []
+    for number in range(args.ensemble):
+        trainer = Trainer(args, args.seed + number, images, labels, teacher)
+        name = f"Network {number + 1}/{args.ensemble}, epoch"
+        name = "Epoch" if args.ensemble == 1 else name
+        for epoch in range(args.epochs):
+            label = f"{name} {epoch + 1}/{args.epochs}"
+            training = trainer.train_epoch(epoch, label)
+            validation = validate(trainer.averaged, dataset, label)
+            history.add(training, validation)
+        networks.append(trainer.averaged)
+    return Ensemble(networks)
 
 
-def with_renderings(images, labels, seeds):
-    """Return images (N, 28, 28) and labels (N,) with a rendering of each for each seed.
-
-    seeds: lists of int.
-    """
-    sets = [(images, labels)]
-    with Progress("Rendering", len(seeds) * len(images)) as bar:
-        for seed in seeds:
-            sets.append(synthesis.render(images, labels, seed, bar.update))
-    return tuple(np.concatenate(arrays) for arrays in zip(*sets, strict=True))
+def validate(model, dataset, label):
+    """Return the mean loss and the accuracy on the validation images; print them."""
+    labels = dataset.validation_labels
+    logits = predict_logits(model, dataset.validation_images)
+    errors = int((logits[:, :10].argmax(axis=1) != labels).sum())
+    text = results.accuracy_text(errors, len(labels))
+    print(f"{label}: validation {text}", file=sys.stderr)
+    return float(negative_log_likelihood(logits, labels)), 1 - errors / len(labels)
 
 
 def calibrate(model, args, dataset):
     """Return the temperature that makes probabilities of held-back images mean most."""
     images, labels = dataset.validation_images, dataset.validation_labels
     if args.augmentation == "real":
-        images, labels = with_renderings(images, labels, [[args.seed, VALIDATION]])
+        seeds = [[args.seed, VALIDATION]]
+        images, labels = synthesis.with_renderings(images, labels, seeds)
     return fit_temperature(predict_logits(model, images), labels)
 
 
@@ -290,6 +382,18 @@ def measure_rejection(model, temperature, args, dataset):
     )
     logits = predict_logits(model, images)
     return rejection(np.exp(log_softmax(logits / temperature)), labels)
+
+
+def score_alone(model, args, dataset, history):
+    """Return a dict of each network of an Ensemble: what it reads wrong by itself."""
+    scores = []
+    for number, member in enumerate(model.networks, 1):
+        predictions = predictor(member)(dataset.test_images)
+        score = {"seed": args.seed + number - 1}
+        score["validation"] = history.rows[number * args.epochs - 1]
+        scores.append(score | results.tally(dataset.test_labels, predictions))
+        print(f"network {number}: {scores[-1]['test']}")
+    return scores
 
 
 def predict_logits(model, images):
@@ -336,24 +440,41 @@ def load(path):
 
 
 def restore(path, attributes):
-    """Return the ConvolutionalNetwork whose variables this script saved at `path`."""
+    """Return the Ensemble whose variables this script saved at `path`."""
     stored = network.read_variables(path)
     try:
-        shape = attributes["arguments"]
-        if shape["activation"] not in flags.ACTIVATIONS:
-            raise ValueError(shape["activation"])
-        model = ConvolutionalNetwork(
-            shape["filters"],
-            shape["dense_layers"],
-            shape["activation"],
-            len(attributes["classes"]),
-            seed=0,
-        )
+        arguments = attributes["arguments"]
+        if arguments["activation"] not in flags.ACTIVATIONS:
+            raise ValueError(arguments["activation"])
+        shape = [arguments[name] for name in ("filters", "dense_layers", "activation")]
+        shape.append(len(attributes["classes"]))
+        count = arguments["ensemble"]
+        model = Ensemble([ConvolutionalNetwork(*shape, seed=0) for _ in range(count)])
         for name, variable in model.variables.items():
             variable.assign(stored[name])
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, IndexError) as error:
         raise UserError(f"{path}: damaged; train or copy it again") from error
     return model
+
+
+def load_teacher(path, classes):
+    """Return a function from pixels to the probabilities of the model file at `path`.
+
+    None without a path. Raises UserError if this script did not save it, or of other
+    than so many classes.
+    """
+    if path is None:
+        return None
+    _, attributes = network.read(path)
+    if attributes.get("script") != SCRIPT:
+        raise UserError(f"{path}: only what {SCRIPT} saved can be learned from")
+    model, temperature = restore(path, attributes), attributes["temperature"]
+    if model.classes != classes:
+        raise UserError(
+            f"{path}: has {model.classes} classes, not {classes}; train it with the "
+            "same --augmentation"
+        )
+    return lambda pixels: tf.nn.softmax(model(pixels) / temperature)
 
 
 def parse_args(argv=None):
@@ -366,6 +487,18 @@ def parse_args(argv=None):
         choices=CLASSES,
         default="mnist",
         help="mnist: for MNIST's record; real: for other people's pens and cameras",
+    )
+    parser.add_argument(
+        "--ensemble",
+        type=cli.number(int, 1, 100),
+        metavar="K",
+        default=1,
+        help="networks, of the seeds from --seed on, whose answers are averaged",
+    )
+    parser.add_argument(
+        "--distill",
+        metavar="FILE",
+        help="learn the answers of the network that this script saved to FILE",
     )
     flags.add_model_flags(parser)
     args = parser.parse_args(argv)
@@ -391,17 +524,21 @@ def main(argv=None):
         dataset = mnist.load(args.dataset, args.data_dir)
         predictions = results.score(dataset, predict, summary, start)
     else:
+        history = results.History(args.tensorboard)
+        teacher = load_teacher(args.distill, len(CLASSES[args.augmentation]))
         dataset = mnist.load(args.dataset, args.data_dir)
-        model, history = train(args, dataset)
+        model = train(args, dataset, teacher, history)
         temperature = calibrate(model, args, dataset)
-        summary |= {"temperature": temperature, "validation": history[-1]}
+        summary |= {"temperature": temperature, "validation": history.rows[-1]}
         summary["classes"] = CLASSES[args.augmentation]
         if args.augmentation == "real":
             summary["rejection"] = measure_rejection(model, temperature, args, dataset)
+        if args.ensemble > 1:
+            summary["networks"] = score_alone(model, args, dataset, history)
         predictions = results.score(dataset, predictor(model), summary, start)
         if args.save_model:
             save(args.save_weights, model, summary)
-        results.write_history(folder, history)
+        history.write(folder)
     results.write(folder, dataset, summary, predictions)
     return 0
 

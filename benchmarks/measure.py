@@ -1,38 +1,80 @@
 """Run a script over seeds and record its results in assets/results/.
 
     python3 benchmarks/measure.py tf_cnn --seeds 0 1 2
+    python3 benchmarks/measure.py tf_cnn_ensemble --seeds 0 5 10
     python3 benchmarks/measure.py knn
 
 Each run is the script's default command with --seed; a recorded run of the same seed is
-replaced. benchmarks/readme.py then puts the figures into the README.
+replaced. The networks of an ensemble are recorded as runs of their own too, since the
+same seed trains the same network. benchmarks/readme.py then puts the figures into the
+README.
 """
 
 import json
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from digits import UserError, cli, files, recorded
+from digits import UserError, cli, files, mnist, network, recorded
+
+NETWORKS = ("tf_cnn", "tf_cnn_ensemble", "CNN_MNIST")
 
 
 def run(name, seed):
-    """Run the script once and return its summary, as results.json holds it."""
+    """Run the script once and return its summary, as results.json holds it.
+
+    Of a network it gets the costs that a baseline measures itself.
+    """
     with tempfile.TemporaryDirectory() as folder:
-        flags = ["--seed", str(seed)]
         script, *own = recorded.SCRIPTS[name].split()
-        command = [sys.executable, str(ROOT / script), *own, *flags]
-        command += ["--output_dir", folder]
+        flags = [*own, "--seed", str(seed)]
+        command = [sys.executable, str(ROOT / script), *flags, "--output_dir", folder]
+        path = Path(folder, "network.hdf5")
+        if name in NETWORKS:
+            command += ["--save_model", "1", "--save_weights", str(path)]
         if subprocess.run(command, cwd=folder, check=False).returncode:
             raise UserError(f"{recorded.SCRIPTS[name]} failed; nothing was recorded")
         summary = json.loads(Path(folder, "results.json").read_text())
-    summary["command"] = f"python3 {recorded.SCRIPTS[name]} {' '.join(flags)}"
+        if name in NETWORKS:
+            summary |= costs(path, summary)
+    summary["command"] = " ".join(["python3", script, *flags])
     # Where the results went to is no part of the result.
-    del summary["arguments"]["output_dir"]
+    for destination in ("output_dir", "save_weights", "save_model"):
+        summary["arguments"].pop(destination, None)
     return summary
+
+
+def costs(path, summary):
+    """Return a saved network's time to learn and to read, and its size: a dict."""
+    graph = network.Network(network.read(path)[0])
+    images = mnist.load().test_images
+    start = time.perf_counter()
+    graph.probabilities(images)
+    return {
+        "fit_seconds": summary["validation"]["seconds"],
+        "predict_seconds": time.perf_counter() - start,
+        "megabytes": path.stat().st_size / 1e6,
+    }
+
+
+def networks_alone(summary):
+    """Return a summary for each network of an ensemble's, as a run of its own."""
+    runs, count, before = [], len(summary["networks"]), 0.0
+    whole = {name: value for name, value in summary.items() if name != "networks"}
+    for own in summary["networks"]:
+        arguments = whole["arguments"] | {"seed": own["seed"], "ensemble": 1}
+        after = own["validation"]["seconds"]
+        parts = {name: whole[name] / count for name in ("predict_seconds", "megabytes")}
+        parts |= {"fit_seconds": after - before, "arguments": arguments}
+        parts["command"] = f"python3 tf_cnn.py --seed {own['seed']}"
+        runs.append(whole | own | parts | {"trained_by": whole["command"]})
+        before = after
+    return runs
 
 
 def record(name, summary):
@@ -59,7 +101,10 @@ def main(argv=None):
     """Run and record; return the exit status."""
     args = parse_args(argv)
     for seed in args.seeds:
-        record(args.script, run(args.script, seed))
+        summary = run(args.script, seed)
+        record(args.script, summary)
+        for alone in networks_alone(summary) if "networks" in summary else []:
+            record("tf_cnn", alone)
     return 0
 
 

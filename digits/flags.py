@@ -44,10 +44,10 @@ def add_network_flags(arguments, *, epochs):
     arguments.add_argument(
         "--filters",
         type=width,
-        nargs=3,
+        nargs="+",
         metavar="N",
-        default=[32, 64, 128],
-        help="channels of the three convolutional blocks",
+        default=[24, 48, 48, 96, 96, 96],
+        help="channels of each convolution; where they grow, the picture is halved",
     )
     arguments.add_argument(
         "--dense_layers",
@@ -66,6 +66,11 @@ def add_network_flags(arguments, *, epochs):
     arguments.add_argument(
         "--batch_size", type=count, metavar="N", default=128, help="images a step"
     )
+    arguments.add_argument(
+        "--tensorboard",
+        metavar="FOLDER",
+        help="for curves to watch (pip install tensorboard)",
+    )
     add_seed_flag(arguments)
 
 
@@ -73,7 +78,7 @@ def add_seed_flag(arguments):
     """Add --seed."""
     arguments.add_argument(
         "--seed",
-        type=number(int, 0, 2**31 - 1),
+        type=number(int, 0, 10**9),
         metavar="N",
         default=0,
         help="of all that is drawn at random",

@@ -3,7 +3,7 @@
 It is looked for in `--data_dir`, in the environment's MNIST_DIR and in the user's cache
 folder; if it is in none, it is downloaded to the cache. A folder may hold the four IDX
 files, plain or .gz, or Keras's mnist.npz. What is read is verified by the SHA-256 of
-its uncompressed content. Beside it, or alone, `--data_dir` may hold QMNIST's test images.
+its uncompressed content. `--data_dir` may hold QMNIST's test images too, or alone.
 """
 
 import csv
@@ -53,8 +53,7 @@ NPZ_ERRORS = (
     zlib.error,
     zipfile.BadZipFile,
 )
-# MD5 of the two files as QMNIST's authors publish them (github.com/facebookresearch/qmnist)
-# and torchvision verifies them.
+# MD5 of the files at github.com/facebookresearch/qmnist, as torchvision has them.
 QMNIST_MD5 = {
     "qmnist-test-images-idx3-ubyte.gz": "1394631089c404de565df7b7aeaf9412",
     "qmnist-test-labels-idx2-int.gz": "5b5b05890a5e13444e108efe57b788aa",

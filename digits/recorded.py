@@ -5,12 +5,13 @@ from pathlib import Path
 
 import numpy as np
 
-from digits import UserError, network
+from digits import UserError
 from digits.results import accuracy_text
 
 FOLDER = Path(__file__).resolve().parent.parent / "assets" / "results"
 SCRIPTS = {
     "tf_cnn": "tf_cnn.py",
+    "tf_cnn_ensemble": "tf_cnn.py --ensemble 5",
     "CNN_MNIST": "CNN_MNIST.py",
     "svm": "baselines/svm.py",
     "knn": "baselines/knn.py",
@@ -77,17 +78,9 @@ def table_rows(runs):
 
 
 def costs_of(summary):
-    """Return (seconds to learn, microseconds a digit, megabytes) of a run's summary.
-
-    Of a network the last two are those of the shipped one, which has the same shape.
-    """
-    if "fit_seconds" in summary:
-        microseconds = 1e6 * summary["predict_seconds"] / summary["test_images"]
-        return summary["fit_seconds"], microseconds, summary["megabytes"]
-    speed = read("predict", "python3 benchmarks/predict.py")["small_pictures"]
-    microseconds = 1e6 / speed["classified_a_second"]
-    megabytes = network.SHIPPED.stat().st_size / 1e6
-    return summary["validation"]["seconds"], microseconds, megabytes
+    """Return (seconds to learn, microseconds a digit, megabytes) of a run's summary."""
+    microseconds = 1e6 * summary["predict_seconds"] / summary["test_images"]
+    return summary["fit_seconds"], microseconds, summary["megabytes"]
 
 
 def confused(matrix, count=3):

@@ -14,6 +14,9 @@ from pathlib import Path
 import numpy as np
 
 from digits import figures, files, network
+from digits.lazy import LazyModule
+
+tensorboard = LazyModule("tensorboard.summary")
 
 PACKAGES = (
     "tensorflow",
@@ -77,6 +80,19 @@ def new_summary(script, argv, args):
     return {"script": script, "command": command, "arguments": vars(args)}
 
 
+def tally(labels, predictions):
+    """Return what a run's summary says of test images read as `predictions` (N,)."""
+    wrong = np.flatnonzero(predictions != labels)
+    return {
+        "test": accuracy_text(len(wrong), len(labels)),
+        "test_errors": len(wrong),
+        "test_images": len(labels),
+        "wrong_indices": wrong.tolist(),
+        "read_as": predictions[wrong].tolist(),
+        "confusion_matrix": confusion_matrix(labels, predictions).tolist(),
+    }
+
+
 def score(dataset, predict, summary, start):
     """Score the test images once; print the accuracy and add it to `summary`.
 
@@ -84,19 +100,12 @@ def score(dataset, predict, summary, start):
     read as; start: time.monotonic() of the script's start. Returns those digits.
     """
     predictions = predict(dataset.test_images)
-    labels, total = dataset.test_labels, len(dataset.test_labels)
-    wrong = np.flatnonzero(predictions != labels)
+    summary |= tally(dataset.test_labels, predictions)
     summary |= {
         "dataset": dataset.name,
-        "test": accuracy_text(len(wrong), total),
-        "test_errors": len(wrong),
-        "test_images": total,
         "seconds": round(time.monotonic() - start, 1),
         "versions": versions(),
         "hardware": hardware(),
-        "wrong_indices": wrong.tolist(),
-        "read_as": predictions[wrong].tolist(),
-        "confusion_matrix": confusion_matrix(labels, predictions).tolist(),
     }
     print(f"{dataset.name} test accuracy: {summary['test']}", flush=True)
     if dataset.qmnist_images is not None:
@@ -112,7 +121,7 @@ def score(dataset, predict, summary, start):
 
 def attributes(summary):
     """Return what of a scored summary goes into a model file."""
-    long = {"wrong_indices", "read_as", "confusion_matrix"}
+    long = {"wrong_indices", "read_as", "confusion_matrix", "networks"}
     short = {name: value for name, value in summary.items() if name not in long}
     return {"classes": network.CLASSES} | short | {"seed": summary["arguments"]["seed"]}
 
@@ -132,27 +141,37 @@ def write(folder, dataset, summary, predictions):
     figures.images(folder / "misread_digits.png", dataset.test_images[wrong], captions)
 
 
-def history_row(epoch, training, validation, start):
-    """Return a row of history.csv.
+class History:
+    """The course of a training: `rows`, one an epoch.
 
-    epoch: counted from 1; training and validation: (loss, accuracy), accuracy from 0 to
-    1; start: time.monotonic() of the training's start.
+    board: a folder for TensorBoard, or None.
     """
-    return {
-        "epoch": epoch,
-        "loss": training[0],
-        "accuracy": training[1],
-        "validation_loss": validation[0],
-        "validation_accuracy": validation[1],
-        "seconds": round(time.monotonic() - start, 1),
-    }
 
+    def __init__(self, board=None):
+        self.rows, self.start = [], time.monotonic()
+        self.board = tensorboard.Writer(board) if board else None
 
-def write_history(folder, history):
-    """Write history.csv and the training curves; history: a list of history_rows."""
-    text = io.StringIO()
-    writer = csv.DictWriter(text, history[0], lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(history)
-    files.write_text(Path(folder) / "history.csv", text.getvalue())
-    figures.training_curves(Path(folder) / "training_curves.png", history)
+    def add(self, training, validation):
+        """Add an epoch; each argument is (loss, accuracy), accuracy from 0 to 1."""
+        row = {
+            "epoch": len(self.rows) + 1,
+            "loss": training[0],
+            "accuracy": training[1],
+            "validation_loss": validation[0],
+            "validation_accuracy": validation[1],
+            "seconds": round(time.monotonic() - self.start, 1),
+        }
+        self.rows.append(row)
+        if self.board:
+            for name in list(row)[1:]:
+                self.board.add_scalar(name, row[name], row["epoch"])
+            self.board.flush()
+
+    def write(self, folder):
+        """Write history.csv and the training curves to `folder`."""
+        text = io.StringIO()
+        writer = csv.DictWriter(text, self.rows[0], lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(self.rows)
+        files.write_text(Path(folder) / "history.csv", text.getvalue())
+        figures.training_curves(Path(folder) / "training_curves.png", self.rows)

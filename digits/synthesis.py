@@ -14,6 +14,7 @@ from digits.ink import extract_ink
 from digits.normalise import normalise
 from digits.paper import photograph
 from digits.pens import SIDE, written
+from digits.progress import Progress
 
 NOT_A_DIGIT = 10  # the label after the digits'
 JUNK_SHARE = 0.35  # of the examples
@@ -41,6 +42,18 @@ def render(images, labels, seed, progress=None):
         if progress:
             progress(len(chunk))
     return tuple(np.concatenate(arrays) for arrays in zip(*found, strict=True))
+
+
+def with_renderings(images, labels, seeds):
+    """Return images and labels with a rendering of each for each of the seeds.
+
+    images, labels: as `render` takes them; seeds: a list of what it takes as seed.
+    """
+    sets = [(images, labels)]
+    with Progress("Rendering", len(seeds) * len(images)) as bar:
+        for seed in seeds:
+            sets.append(render(images, labels, seed, bar.update))
+    return tuple(np.concatenate(arrays) for arrays in zip(*sets, strict=True))
 
 
 def _render(chunk):

@@ -8,6 +8,7 @@ import tensorflow as tf
 
 import CNN_MNIST
 import load_model
+import tf_cnn
 from conftest import ROOT, TINY, assert_agrees
 from digits import mnist, network
 
@@ -238,3 +239,43 @@ def test_same_seed_same_network(tmp_path, keras_model):
 def test_nothing_to_add_to_a_file_of_the_other_script(tf_model, capsys):
     assert CNN_MNIST.main(["-s", *LOAD, str(tf_model)]) == 1
     assert "not Keras's" in capsys.readouterr().err
+
+
+def test_muon_takes_kernels_as_tf_cnn_does():
+    """Keras's part and ours change a network's variables alike."""
+    random = np.random.default_rng(0)
+    shapes = [(5, 5, 1, 4), (3, 3, 4, 8), (3, 3, 8, 8)]
+    starts = [random.normal(size=shape).astype(np.float32) for shape in shapes]
+    ours = [tf.Variable(start) for start in starts]
+    theirs = [keras.Variable(start) for start in starts]
+    adamw, muon = tf_cnn.AdamW(ours[:1]), tf_cnn.Muon(ours[1:])
+    oracle = CNN_MNIST.muon(0.01)
+    for step in range(1, 5):
+        gradients = [random.normal(size=shape).astype(np.float32) for shape in shapes]
+        adamw.apply(gradients[:1], float(step), 0.01)
+        muon.apply([tf.constant(gradient) for gradient in gradients[1:]], 0.01)
+        oracle.apply([tf.constant(gradient) for gradient in gradients], theirs)
+    for variable, other in zip(ours, theirs, strict=True):
+        np.testing.assert_allclose(variable.numpy(), numpy_of(other), atol=1e-5)
+
+
+@pytest.mark.parametrize(("target", "epochs"), [("5", 1), ("99.9", 2)])
+def test_training_stops_at_its_target(target, epochs, capsys, tmp_path):
+    flags = [*TINY[:3], "2", *TINY[4:], "--target_accuracy", target]
+    assert CNN_MNIST.main([*flags, "--output_dir", str(tmp_path)]) == 0
+    rows = (tmp_path / "history.csv").read_text().splitlines()[1:]
+    assert len(rows) == epochs
+    said = "2 epochs did not reach 99.9 %" in capsys.readouterr().err
+    assert said == (epochs == 2)
+
+
+def test_saved_weights_are_the_averaged_ones(monkeypatch, tmp_path):
+    """Validation, the test and the file all see the same averaged weights."""
+    flags = [*TINY[:3], "3", *TINY[4:], "--output_dir", str(tmp_path), "-s", "-w", "k"]
+    assert CNN_MNIST.main(flags) == 0
+    attributes = network.read("k")[1]
+    dataset = mnist.load("sklearn_digits")
+    graph = network.Network(network.read("k")[0])
+    found = graph.probabilities(dataset.validation_images).argmax(axis=1)
+    accuracy = (found == dataset.validation_labels).mean()
+    assert accuracy == pytest.approx(attributes["validation"]["validation_accuracy"])

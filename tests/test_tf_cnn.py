@@ -80,9 +80,118 @@ def test_same_seed_same_weights(tf_model):
     flags = ["--dense_layers", "16", "--save_weights", "again.hdf5"]
     assert tf_cnn.main([*TINY, *flags]) == 0
     first, second = map(network.read_variables, (tf_model, "again.hdf5"))
-    assert first.keys() == second.keys() and len(first) == 34
+    assert first.keys() == second.keys() and len(first) == 19
     for name in first:
         np.testing.assert_array_equal(first[name], second[name])
+
+
+@pytest.fixture(scope="module")
+def ensemble(tmp_path_factory):
+    """A model file of two networks, of the seeds 1 and 2; its folder holds results."""
+    folder = tmp_path_factory.mktemp("ensemble")
+    path = folder / "two.hdf5"
+    where = ["--save_weights", str(path), "--output_dir", str(folder)]
+    assert tf_cnn.main([*TINY, "--ensemble", "2", "--seed", "1", *where]) == 0
+    return path
+
+
+def test_networks_of_an_ensemble_are_those_of_their_seeds(ensemble):
+    stored = network.read_variables(ensemble)
+    assert tf_cnn.main([*TINY, "--seed", "2", "--save_weights", "alone.hdf5"]) == 0
+    alone = network.read_variables("alone.hdf5")
+    assert len(stored) == 2 * len(alone)
+    for name, value in alone.items():
+        in_ensemble = stored[name.replace("network1", "network2")]
+        np.testing.assert_array_equal(in_ensemble, value)
+    summary = json.loads((ensemble.parent / "results.json").read_text())
+    test = network.read("alone.hdf5")[1]["test"]
+    assert [member["seed"] for member in summary["networks"]] == [1, 2]
+    assert summary["networks"][1]["test"] == test
+
+
+def test_an_ensemble_averages_and_is_loaded(ensemble, capsys):
+    onnx, attributes = network.read(ensemble)
+    images = mnist.read_sklearn_digits()[0][:1000]
+    model = tf_cnn.restore(ensemble, attributes)
+    each = [tf_cnn.predict_logits(member, images) for member in model.networks]
+    expected = tf.nn.softmax(np.mean(each, axis=0) / attributes["temperature"])
+    assert_agrees(network.Network(onnx), images, expected.numpy())
+    flags = ["--dataset", "sklearn_digits", "-l", "-w", str(ensemble)]
+    assert tf_cnn.main(flags) == 0
+    assert attributes["test"] in capsys.readouterr().out
+
+
+def test_distilling_learns_the_teachers_answers(tf_model, ensemble, monkeypatch):
+    for name in ("ROTATION", "SCALE", "SHEAR", "SHIFT", "DROPOUT"):
+        monkeypatch.setattr(tf_cnn, name, 0.0)
+    flags = [*TINY[:3], "30", *TINY[4:], "--distill", str(tf_model)]
+    assert tf_cnn.main([*flags, "--save_weights", "pupil.hdf5"]) == 0
+    images = mnist.load("sklearn_digits").train_images
+    teacher, pupil, other = (
+        network.Network(network.read(path)[0]).probabilities(images)
+        for path in (tf_model, "pupil.hdf5", ensemble)
+    )
+    assert abs(pupil - teacher).mean() < abs(other - teacher).mean() / 4
+
+
+def test_distilling_from_another_file(keras_model, tmp_path, capsys):
+    assert tf_cnn.main([*TINY, "--distill", str(keras_model)]) == 1
+    assert f"error: {keras_model}: only what tf_cnn.py" in capsys.readouterr().err
+    assert tf_cnn.main([*TINY, "--distill", "none.hdf5"]) == 1
+    assert "none.hdf5: no such file" in capsys.readouterr().err
+
+
+def test_distilling_other_classes(tf_model, capsys):
+    flags = [*TINY, "--augmentation", "real", "--distill", str(tf_model)]
+    assert tf_cnn.main(flags) == 1
+    assert "has 10 classes, not 11" in capsys.readouterr().err
+
+
+def test_curves_for_tensorboard(tmp_path):
+    assert tf_cnn.main([*TINY, "--tensorboard", "curves"]) == 0
+    (file,) = (tmp_path / "curves").iterdir()
+    assert b"validation_accuracy" in file.read_bytes()
+
+
+def test_learning_in_parts_is_learning_step_by_step():
+    """A call of `learn` on several batches does what a call for each does."""
+    images, labels = mnist.read_sklearn_digits()
+    args = tf_cnn.parse_args([*TINY, "--batch_size", "32"])
+    trainers = [tf_cnn.Trainer(args, 0, images, labels, None) for _ in range(2)]
+    chosen = np.arange(80)  # the last batch is smaller
+    trainers[0].learn(chosen, 5)
+    for number in range(3):
+        trainers[1].learn(chosen[32 * number :][:32], 5 + number)
+    for name, value in trainers[0].averaged.variables.items():
+        other = trainers[1].averaged.variables[name]
+        np.testing.assert_array_equal(value.numpy(), other.numpy())
+
+
+@pytest.mark.parametrize("shape", [(12, 5), (5, 12), (7, 7)])
+def test_muon_against_keras(shape):
+    random = np.random.default_rng(0)
+    start = random.normal(size=shape).astype(np.float32)
+    ours, theirs = tf.Variable(start), keras.Variable(start)
+    muon = tf_cnn.Muon([ours])
+    oracle = keras.optimizers.Muon(
+        0.01, weight_decay=tf_cnn.WEIGHT_DECAY, momentum=tf_cnn.MOMENTUM
+    )
+    for _ in range(5):
+        gradient = tf.constant(random.normal(size=shape).astype(np.float32))
+        muon.apply([gradient], 0.01)
+        oracle.apply([gradient], [theirs])
+    np.testing.assert_allclose(
+        ours.numpy(), keras.ops.convert_to_numpy(theirs), atol=1e-5
+    )
+
+
+def test_orthogonal_keeps_directions_and_evens_sizes():
+    matrix = np.random.default_rng(0).normal(size=(20, 6)).astype(np.float32)
+    left, _, right = np.linalg.svd(matrix, full_matrices=False)
+    found = tf_cnn.orthogonal(tf.constant(matrix)).numpy()
+    sizes = left.T @ found @ right.T
+    np.testing.assert_allclose(np.diag(np.diag(sizes)), sizes, atol=1e-4)
+    assert np.diag(sizes).min() > 0.6 and np.diag(sizes).max() < 1.3
 
 
 def test_adamw_against_keras():

@@ -1,0 +1,169 @@
+"""Time training beside the machine's limit, and a quick model beside Keras's example.
+
+    python3 benchmarks/train.py
+
+In one run, in turn: a large float32 matrix product and the steps of tf_cnn.py, both in
+floating-point operations a second; then Keras's own MNIST example until it has read
+99 % of the validation images right, and to its end, and CNN_MNIST.py
+--target_accuracy 99. Writes assets/results/train.json. It takes about ten minutes.
+"""
+
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+import tf_cnn
+from digits import UserError, cli, files, mnist, recorded, results
+from digits.lazy import LazyModule
+
+tf = LazyModule("tensorflow")
+keras = LazyModule("keras")
+
+TARGET = 0.99  # of the validation images
+SIDE = 2048  # of the matrices
+ROUNDS = 9  # of the matrix product and of training, in turn
+STEPS = 40  # of training, a round
+
+
+def matrix_rate(product):
+    """Return the GFLOP/s of a product of two matrices of SIDE x SIDE."""
+    start = time.perf_counter()
+    product().numpy()
+    return 2 * SIDE**3 / (time.perf_counter() - start) / 1e9
+
+
+def operations_an_image(model):
+    """Return the floating-point operations of a step of training, an image.
+
+    Two for each product of the convolutions and dense layers: forward, and backward to
+    the weights and (but for the first layer) to the inputs. All else is left out.
+    """
+    products, side = 0, 28
+    for index, (name, stride) in enumerate(model.strides.items()):
+        side = -(-side // stride)
+        passes = 3 if index else 2
+        products += passes * side**2 * np.prod(model.variables[f"{name}/kernel"].shape)
+    for name in model.dense:
+        products += 3 * np.prod(model.variables[f"{name}/kernel"].shape)
+    return 2 * int(products)
+
+
+def training_rate(trainer, chosen):
+    """Return the GFLOP/s of training on the images `chosen`, everything included."""
+    start = time.perf_counter()
+    trainer.learn(tf.constant(chosen), tf.constant(0, tf.int64))[0].numpy()
+    seconds = time.perf_counter() - start
+    return len(chosen) * operations_an_image(trainer.network) / seconds / 1e9
+
+
+def step_speed(dataset):
+    """Return the rates of the matrix product and of tf_cnn.py's training: a dict."""
+    args = tf_cnn.parse_args([])
+    trainer = tf_cnn.Trainer(
+        args, args.seed, dataset.train_images, dataset.train_labels, teacher=None
+    )
+    chosen = np.arange(STEPS * args.batch_size)
+    matrix = tf.random.normal((SIDE, SIDE))
+    product = tf.function(lambda: tf.reduce_sum(matrix @ matrix))
+    rates = []
+    for _ in range(ROUNDS):
+        rates.append((matrix_rate(product), training_rate(trainer, chosen)))
+    of_matrix, of_training = np.median(rates[1:], axis=0)  # the first round compiles
+    return {
+        "matrix_gflops": round(float(of_matrix)),
+        "training_gflops": round(float(of_training)),
+        "share": round(float(of_training / of_matrix), 3),
+        "batch_size": args.batch_size,
+    }
+
+
+def keras_example(dataset):
+    """Train https://keras.io/examples/vision/mnist_convnet; return its times: a dict.
+
+    Its layers, batch size, epochs and optimizer; the validation images are ours.
+    """
+    keras.utils.set_random_seed(0)
+    layers = keras.layers
+    model = keras.Sequential(
+        [
+            keras.Input((28, 28, 1)),
+            layers.Conv2D(32, 3, activation="relu"),
+            layers.MaxPooling2D(2),
+            layers.Conv2D(64, 3, activation="relu"),
+            layers.MaxPooling2D(2),
+            layers.Flatten(),
+            layers.Dropout(0.5),
+            layers.Dense(10, activation="softmax"),
+        ]
+    )
+    model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
+    start, times = time.perf_counter(), []
+    watch = keras.callbacks.LambdaCallback(
+        on_epoch_end=lambda epoch, logs: times.append(time.perf_counter() - start)
+    )
+    history = model.fit(
+        np.float32(dataset.train_images[..., None]) / 255,
+        dataset.train_labels,
+        batch_size=128,
+        epochs=15,
+        verbose=0,
+        callbacks=[watch],
+        validation_data=(
+            np.float32(dataset.validation_images[..., None]) / 255,
+            dataset.validation_labels,
+        ),
+    )
+    accuracies = history.history["val_accuracy"]
+    reached = [
+        seconds for seconds, a in zip(times, accuracies, strict=True) if a >= TARGET
+    ]
+    return {
+        "seconds_to_target": round(reached[0], 1) if reached else None,
+        "seconds": round(times[-1], 1),
+        "validation_accuracy": accuracies[-1],
+    }
+
+
+def quick_model():
+    """Run CNN_MNIST.py --target_accuracy; return its time and accuracies: a dict."""
+    with tempfile.TemporaryDirectory() as folder:
+        command = [sys.executable, str(ROOT / "CNN_MNIST.py")]
+        command += ["--target_accuracy", str(100 * TARGET), "--output_dir", folder]
+        if subprocess.run(command, check=False, stdout=subprocess.DEVNULL).returncode:
+            raise UserError("CNN_MNIST.py failed; nothing was recorded")
+        summary = json.loads(Path(folder, "results.json").read_text())
+    return {
+        "seconds": summary["validation"]["seconds"],
+        "validation_accuracy": summary["validation"]["validation_accuracy"],
+        "test": summary["test"],
+    }
+
+
+@cli.report_errors
+def main(argv=None):
+    """Measure, print and record; return the exit status."""
+    cli.parser(__doc__).parse_args(argv)
+    dataset = mnist.load()
+    summary = {
+        "step": step_speed(dataset),
+        "keras_example": keras_example(dataset),
+        "quick_model": quick_model(),
+        "versions": results.versions(),
+        "hardware": results.hardware(),
+    }
+    text = json.dumps(summary, indent=1)
+    files.write_text(recorded.path_of("train"), text + "\n")
+    print(text)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
