@@ -42,7 +42,7 @@ DROPOUT = 0.4
 LABEL_SMOOTHING = 0.05
 PEAK_LEARNING_RATE = 0.004
 WARM_UP = 0.2  # share of the steps
-WEIGHT_DECAY = 0.01
+WEIGHT_DECAY = 0.05
 AVERAGE_DECAY = 0.99  # of the weights that are averaged, a step
 # What Keras raises at files that are damaged or do not fit.
 LOADING_ERRORS = (
@@ -55,27 +55,29 @@ LOADING_ERRORS = (
     OSError,
     UserWarning,
 )
-# Augmentation, each way and uniform; shares of a turn or of the picture's side.
-ROTATION, ZOOM, SHIFT = 12 / 360, 0.12, 2.5 / 28
+
+# Augmentation, each way and uniform.
+ROTATION = np.deg2rad(12)
+SCALE = 0.12  # in the logarithm
+SHEAR = 0.2
+SHIFT = 1.5  # pixels
 
 
-def build_network(filters, dense_layers, activation, is_augmented=True):
+def build_network(filters, dense_layers, activation):
     """Return a keras.Model: pixels (N, 28, 28, 1), 0 to 255, to probabilities (N, 10).
 
     filters: the channels of each convolution; where they grow, the picture is halved.
     """
     layers = keras.layers
-    x = inputs = keras.Input((28, 28, 1), name="pixels")
-    for layer in augmentation() if is_augmented else ():
-        x = layer(x)
-    x = layers.Rescaling(1 / 255)(x)
+    inputs = keras.Input((28, 28, 1), name="pixels")
+    x = layers.Rescaling(1 / 255)(inputs)
     for width in filters:
         size = 5 if x.shape[-1] == 1 else 3
         stride = 2 if width > x.shape[-1] else 1
         x = layers.Conv2D(width, size, stride, "same", use_bias=False)(x)
         x = layers.BatchNormalization(momentum=0.95)(x)
         x = layers.Activation(activation)(x)
-    # SHAPES
+    # By default (N, 14, 14, 32), thrice (N, 7, 7, 64) and twice (N, 4, 4, 128).
     x = layers.Flatten()(x)
     for units in dense_layers:
         x = layers.Dropout(DROPOUT)(x)
@@ -85,15 +87,44 @@ def build_network(filters, dense_layers, activation, is_augmented=True):
     return keras.Model(inputs, outputs, name="CNN_MNIST")
 
 
-def augmentation():
-    """Return Keras's augmentation layers, which act in training only."""
-    layers = keras.layers
-    options = {"fill_mode": "constant", "fill_value": 0}
-    return [
-        layers.RandomRotation(ROTATION, **options),
-        layers.RandomZoom(ZOOM, ZOOM, **options),
-        layers.RandomTranslation(SHIFT, SHIFT, **options),
-    ]
+def augmented(model):
+    """Return a keras.Model that first moves images about, in training, then is `model`.
+
+    Keras's own layers for turns, zooms and shifts would each blur the image anew.
+    """
+
+    class RandomAffine(keras.layers.Layer):
+        def __init__(self):
+            super().__init__()
+            self.seed_generator = keras.random.SeedGenerator()
+
+        def call(self, images, training=False):
+            return affine(images, self.seed_generator) if training else images
+
+    inputs = keras.Input((28, 28, 1))
+    return keras.Model(inputs, model(RandomAffine()(inputs)))
+
+
+def affine(images, seed):
+    """Return images (N, 28, 28, 1), each turned, scaled, sheared and shifted.
+
+    seed: a keras.random.SeedGenerator.
+    """
+    ops = keras.ops
+    uniform = keras.random.uniform((6, ops.shape(images)[0]), -1, 1, seed=seed)
+    ranges = ops.array([[ROTATION, SCALE, SCALE, SHEAR, SHIFT, SHIFT]], "float32")
+    turn, width, height, shear, right, down = ops.unstack(
+        uniform * ops.transpose(ranges), 6
+    )
+    cosine, sine = ops.cos(turn), ops.sin(turn)
+    width, height = ops.exp(width), ops.exp(height)
+    a, b = cosine * width, (cosine * shear - sine) * height
+    c, d = sine * width, (sine * shear + cosine) * height
+    middle = 13.5
+    x, y = middle + right - middle * (a + b), middle + down - middle * (c + d)
+    zero = ops.zeros_like(turn)
+    transforms = ops.stack([a, b, x, c, d, y, zero, zero], axis=1)
+    return ops.image.affine_transform(images, transforms)
 
 
 def muon(schedule):
@@ -150,22 +181,22 @@ def train(args, dataset, history):
     """
     keras.utils.set_random_seed(args.seed)
     target = args.target_accuracy
-    shape = args.filters, args.dense_layers, args.activation
-    model = build_network(*shape, is_augmented=target is None)
+    model = build_network(args.filters, args.dense_layers, args.activation)
     model.summary()
+    learner = model if target else augmented(model)
     batches = -(-len(dataset.train_images) // args.batch_size)
     schedule = cycles(batches) if target else one_cycle(args.epochs * batches)
     loss = keras.losses.CategoricalCrossentropy(label_smoothing=LABEL_SMOOTHING)
-    model.compile(muon(schedule), loss, metrics=["accuracy"])
+    learner.compile(muon(schedule), loss, metrics=["accuracy"])
 
     def end_epoch(_, logs):
         training = logs["loss"], logs["accuracy"]
         history.add(training, (logs["val_loss"], logs["val_accuracy"]))
-        model.stop_training = bool(target) and 100 * logs["val_accuracy"] >= target
+        learner.stop_training = bool(target) and 100 * logs["val_accuracy"] >= target
 
     one_hot = keras.utils.to_categorical
     with contextlib.redirect_stdout(sys.stderr):  # Keras's progress bar is no result
-        model.fit(
+        learner.fit(
             dataset.train_images[..., None],
             one_hot(dataset.train_labels, CLASSES),
             args.batch_size,
@@ -180,7 +211,7 @@ def train(args, dataset, history):
                 one_hot(dataset.validation_labels, CLASSES),
             ),
         )
-    if target and not model.stop_training:
+    if target and not learner.stop_training:
         print(f"{args.epochs} epochs did not reach {target} %", file=sys.stderr)
     return model
 
@@ -329,7 +360,7 @@ def parse_args(argv=None):
     """Return the parsed command line."""
     parser = cli.parser(__doc__)
     flags.add_data_flags(parser, output_dir="output/CNN_MNIST")
-    flags.add_network_flags(parser, epochs=4)
+    flags.add_network_flags(parser, epochs=6, batch_size=128)
     parser.add_argument(
         "--target_accuracy",
         type=cli.number(float, 0, 100),

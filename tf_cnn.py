@@ -4,7 +4,8 @@
     python3 tf_cnn.py --load_model 1 --save_weights tf_cnn.hdf5  # loads and tests
     python3 load_model.py IMAGE --weights tf_cnn.hdf5            # reads a picture
 
-Three blocks of two convolutions, each halving the picture, then the dense layers.
+Six convolutions, three of which halve the picture, and a dense layer; Muon, one cycle
+of the learning rate, affine augmentation, averaged weights.
 
 Measured: 99.56 ± 0.03 % of MNIST's test images over 3 seeds, 4.9 minutes each, on two
 cores.
@@ -32,12 +33,14 @@ tf2onnx = LazyModule("tf2onnx")
 SCRIPT = "tf_cnn.py"
 CLASSES = {"mnist": network.CLASSES, "real": network.CLASSES + network.JUNK}
 RENDERINGS = 2  # of each training image, for --augmentation real
+# Pixels that copies are shifted by at test time; nine copies would be slow on pictures.
+REACH = {"mnist": 1, "real": 0}
 TRAINING, VALIDATION, TEST = range(3)  # each has junk and pens of its own
 DROPOUT = 0.4
 LABEL_SMOOTHING = 0.05
 PEAK_LEARNING_RATE = 0.004
 WARM_UP = 0.2  # share of the steps
-WEIGHT_DECAY = 0.01
+WEIGHT_DECAY = 0.05
 MOMENTUM = 0.95  # Muon's
 BETA1, BETA2 = 0.9, 0.999  # of Adam's moving averages
 AVERAGE_DECAY = 0.995  # of the weights that are averaged, a step
@@ -49,7 +52,7 @@ BATCHES_A_CALL = 10  # between two looks at the progress
 ROTATION = np.deg2rad(12)
 SCALE = 0.12  # in the logarithm
 SHEAR = 0.2
-SHIFT = 2.5  # pixels
+SHIFT = 1.5  # pixels
 
 
 def pixels_spec():
@@ -100,7 +103,7 @@ class ConvolutionalNetwork:
         for name, stride in self.strides.items():
             x = tf.nn.conv2d(x, self.variables[f"{name}/kernel"], stride, "SAME")
             x = self.activation(self._normalised(x, name, training))
-        # SHAPES
+        # By default (N, 14, 14, 32), thrice (N, 7, 7, 64) and twice (N, 4, 4, 128).
         x = tf.reshape(x, (-1, np.prod(x.shape[1:])))
         for index, name in enumerate(self.dense):
             if index:
@@ -126,10 +129,15 @@ class ConvolutionalNetwork:
 
 
 class Ensemble:
-    """Maps pixels (N, 28, 28, 1) to the mean of the logits of one or more networks."""
+    """Maps pixels (N, 28, 28, 1) to the mean of the logits of one or more networks.
 
-    def __init__(self, networks):
-        self.networks, self.classes = networks, networks[0].classes
+    reach: an image's copies that are shifted by so many pixels, or fewer, each way are
+    read too, and count as much.
+    """
+
+    def __init__(self, networks, reach):
+        self.networks, self.reach = networks, reach
+        self.classes = networks[0].classes
         self.variables = {
             f"network{number}/{name}": variable
             for number, member in enumerate(networks, 1)
@@ -139,7 +147,16 @@ class Ensemble:
 
     def __call__(self, pixels):
         """Return logits (N, classes)."""
-        return tf.add_n([n(pixels) for n in self.networks]) / len(self.networks)
+        copies = tf.concat(self._shifted(pixels), axis=0) if self.reach else pixels
+        logits = tf.add_n([n(copies) for n in self.networks]) / len(self.networks)
+        shape = (2 * self.reach + 1) ** 2, -1, self.classes
+        return tf.reduce_mean(tf.reshape(logits, shape), axis=0)
+
+    def _shifted(self, pixels):
+        """Return the list of shifted copies; what moves in is paper."""
+        margin, places = [self.reach, self.reach], range(2 * self.reach + 1)
+        padded = tf.pad(pixels, [[0, 0], margin, margin, [0, 0]])
+        return [padded[:, y : y + 28, x : x + 28] for y in places for x in places]
 
 
 def moving_average(average, value, decay):
@@ -353,7 +370,7 @@ def train(args, dataset, teacher, history):
             validation = validate(trainer.averaged, dataset, label)
             history.add(training, validation)
         networks.append(trainer.averaged)
-    return Ensemble(networks)
+    return Ensemble(networks, REACH[args.augmentation])
 
 
 def validate(model, dataset, label):
@@ -388,7 +405,8 @@ def score_alone(model, args, dataset, history):
     """Return a dict of each network of an Ensemble: what it reads wrong by itself."""
     scores = []
     for number, member in enumerate(model.networks, 1):
-        predictions = predictor(member)(dataset.test_images)
+        alone = Ensemble([member], model.reach)
+        predictions = predictor(alone)(dataset.test_images)
         score = {"seed": args.seed + number - 1}
         score["validation"] = history.rows[number * args.epochs - 1]
         scores.append(score | results.tally(dataset.test_labels, predictions))
@@ -449,7 +467,8 @@ def restore(path, attributes):
         shape = [arguments[name] for name in ("filters", "dense_layers", "activation")]
         shape.append(len(attributes["classes"]))
         count = arguments["ensemble"]
-        model = Ensemble([ConvolutionalNetwork(*shape, seed=0) for _ in range(count)])
+        networks = [ConvolutionalNetwork(*shape, seed=0) for _ in range(count)]
+        model = Ensemble(networks, REACH[arguments["augmentation"]])
         for name, variable in model.variables.items():
             variable.assign(stored[name])
     except (KeyError, TypeError, ValueError, IndexError) as error:
@@ -481,7 +500,7 @@ def parse_args(argv=None):
     """Return the parsed command line."""
     parser = cli.parser(__doc__)
     flags.add_data_flags(parser, output_dir="output/tf_cnn")
-    flags.add_network_flags(parser, epochs=8)
+    flags.add_network_flags(parser, epochs=14, batch_size=256)
     parser.add_argument(
         "--augmentation",
         choices=CLASSES,

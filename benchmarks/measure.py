@@ -65,7 +65,8 @@ def costs(path, summary):
 def networks_alone(summary):
     """Return a summary for each network of an ensemble's, as a run of its own."""
     runs, count, before = [], len(summary["networks"]), 0.0
-    whole = {name: value for name, value in summary.items() if name != "networks"}
+    of_all = {"networks", "seconds", "temperature"}
+    whole = {name: value for name, value in summary.items() if name not in of_all}
     for own in summary["networks"]:
         arguments = whole["arguments"] | {"seed": own["seed"], "ensemble": 1}
         after = own["validation"]["seconds"]

@@ -78,6 +78,7 @@ def step_speed(dataset):
         rates.append((matrix_rate(product), training_rate(trainer, chosen)))
     of_matrix, of_training = np.median(rates[1:], axis=0)  # the first round compiles
     return {
+        "matrix_side": SIDE,
         "matrix_gflops": round(float(of_matrix)),
         "training_gflops": round(float(of_training)),
         "share": round(float(of_training / of_matrix), 3),

@@ -38,15 +38,15 @@ def add_data_flags(arguments, output_dir):
     )
 
 
-def add_network_flags(arguments, *, epochs):
-    """Add the flags of a network's shape and training; `epochs` is the default."""
+def add_network_flags(arguments, *, epochs, batch_size):
+    """Add the flags of a network's shape and training, with these defaults."""
     width, count = number(int, 1, 4096), number(int, 1, 10_000)
     arguments.add_argument(
         "--filters",
         type=width,
         nargs="+",
         metavar="N",
-        default=[24, 48, 48, 96, 96, 96],
+        default=[32, 64, 64, 64, 128, 128],
         help="channels of each convolution; where they grow, the picture is halved",
     )
     arguments.add_argument(
@@ -64,7 +64,11 @@ def add_network_flags(arguments, *, epochs):
         "--epochs", type=count, metavar="N", default=epochs, help="passes over the data"
     )
     arguments.add_argument(
-        "--batch_size", type=count, metavar="N", default=128, help="images a step"
+        "--batch_size",
+        type=count,
+        metavar="N",
+        default=batch_size,
+        help="images a step",
     )
     arguments.add_argument(
         "--tensorboard",

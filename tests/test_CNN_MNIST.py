@@ -279,3 +279,20 @@ def test_saved_weights_are_the_averaged_ones(monkeypatch, tmp_path):
     found = graph.probabilities(dataset.validation_images).argmax(axis=1)
     accuracy = (found == dataset.validation_labels).mean()
     assert accuracy == pytest.approx(attributes["validation"]["validation_accuracy"])
+
+
+def test_augmentation_moves_as_tf_cnn_does(monkeypatch):
+    images = mnist.read_sklearn_digits()[0][:16, ..., None]
+    drawn = tf.random.stateless_uniform((6, 16), [0, 1], -1, 1)
+    expected = tf_cnn.augment(tf.constant(images), [0, 1]).numpy()
+    monkeypatch.setattr(keras.random, "uniform", lambda *_, **__: drawn)
+    moved = numpy_of(CNN_MNIST.affine(images.astype(np.float32), None))
+    assert (moved != images).any()
+    np.testing.assert_allclose(moved, expected, atol=1e-3)
+
+
+def test_augmentation_is_for_training_only(model):
+    images = mnist.read_sklearn_digits()[0][:16, ..., None].astype(np.float32)
+    learner = CNN_MNIST.augmented(model)
+    np.testing.assert_array_equal(learner(images), model(images))
+    assert (numpy_of(learner(images, training=True)) != numpy_of(model(images))).any()

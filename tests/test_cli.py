@@ -19,6 +19,7 @@ SCRIPTS = [
     "benchmarks/readme.py",
     "benchmarks/predict.py",
     "benchmarks/real_pictures.py",
+    "benchmarks/train.py",
 ]
 
 

@@ -32,6 +32,7 @@ RECORDING = {
     "benchmarks/predict.py",
     "benchmarks/readme.py",
     "benchmarks/real_pictures.py",
+    "benchmarks/train.py",
 }
 
 
