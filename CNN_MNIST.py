@@ -1,6 +1,7 @@
 """Train a convolutional network on MNIST in Keras.
 
     python3 CNN_MNIST.py                                # trains and tests
+    python3 CNN_MNIST.py --target_accuracy 99           # stops when it is that good
     python3 CNN_MNIST.py --save_model 1 --save_weights cnn_weights.hdf5
     python3 CNN_MNIST.py --load_model 1 --save_weights cnn_weights.hdf5
 
@@ -131,12 +132,12 @@ def muon(schedule):
     """Return Keras's Muon, made to take the kernels of convolutions as matrices.
 
     Its own takes matrices only, and leaves the rest to AdamW. A kernel is one with a
-    column for each filter; the first one's single channel is AdamW's too.
+    column for each filter; the first one, 5x5 of a single channel, is AdamW's too.
     """
 
     class KernelMuon(keras.optimizers.Muon):
         def _should_use_adamw(self, variable):
-            return len(variable.shape) != 4 or variable.shape[2] == 1
+            return len(variable.shape) != 4 or variable.shape[:2] == (5, 5)
 
         def zeropower_via_newtonschulz5(self, x, steps):
             matrix = keras.ops.reshape(x, (-1, x.shape[-1]))
@@ -173,17 +174,17 @@ def cycles(steps):
     return schedules.CosineDecayRestarts(PEAK_LEARNING_RATE, steps, t_mul=1.0)
 
 
-def train(args, dataset, history):
-    """Return a trained keras.Model; history: a results.History, which follows it.
+def train(args, dataset):
+    """Return a trained keras.Model and its results.History.
 
     With args.target_accuracy it learns without augmentation, in cycles of an epoch,
     until it is that good.
     """
     keras.utils.set_random_seed(args.seed)
-    target = args.target_accuracy
+    history, target = results.History(args.tensorboard), args.target_accuracy
     model = build_network(args.filters, args.dense_layers, args.activation)
     model.summary()
-    learner = model if target else augmented(model)
+    learner = augmented(model) if target is None else model
     batches = -(-len(dataset.train_images) // args.batch_size)
     schedule = cycles(batches) if target else one_cycle(args.epochs * batches)
     loss = keras.losses.CategoricalCrossentropy(label_smoothing=LABEL_SMOOTHING)
@@ -192,7 +193,9 @@ def train(args, dataset, history):
     def end_epoch(_, logs):
         training = logs["loss"], logs["accuracy"]
         history.add(training, (logs["val_loss"], logs["val_accuracy"]))
-        learner.stop_training = bool(target) and 100 * logs["val_accuracy"] >= target
+        # Rounded, since Keras's accuracy is float32.
+        percent = round(100 * logs["val_accuracy"], 3)
+        learner.stop_training = target is not None and percent >= target
 
     one_hot = keras.utils.to_categorical
     with contextlib.redirect_stdout(sys.stderr):  # Keras's progress bar is no result
@@ -213,7 +216,7 @@ def train(args, dataset, history):
         )
     if target and not learner.stop_training:
         print(f"{args.epochs} epochs did not reach {target} %", file=sys.stderr)
-    return model
+    return model, history
 
 
 class Classifier:
@@ -363,9 +366,10 @@ def parse_args(argv=None):
     flags.add_network_flags(parser, epochs=6, batch_size=128)
     parser.add_argument(
         "--target_accuracy",
-        type=cli.number(float, 0, 100),
+        type=cli.number(float, 1, 100),
         metavar="PERCENT",
-        help="learn quickly, until so many of the validation images are read right",
+        help="learn quickly, until so many of the validation images are read right, "
+        "but no longer than --epochs",
     )
     flags.add_model_flags(parser, save_model=0)
     args = parser.parse_args(argv)
@@ -385,8 +389,8 @@ def main(argv=None):
         dataset = mnist.load(args.dataset, args.data_dir)
     else:
         dataset = mnist.load(args.dataset, args.data_dir)
-        history = results.History(args.tensorboard)
-        classifier = Classifier(train(args, dataset, history))
+        model, history = train(args, dataset)
+        classifier = Classifier(model)
         summary["validation"] = history.rows[-1]
         history.write(folder)
 

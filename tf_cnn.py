@@ -2,6 +2,8 @@
 
     python3 tf_cnn.py                                            # trains, tests, saves
     python3 tf_cnn.py --load_model 1 --save_weights tf_cnn.hdf5  # loads and tests
+    python3 tf_cnn.py --ensemble 5 --save_weights five.hdf5      # five at once
+    python3 tf_cnn.py --distill five.hdf5                        # learns their answers
     python3 load_model.py IMAGE --weights tf_cnn.hdf5            # reads a picture
 
 Six convolutions, three of which halve the picture, and a dense layer; Muon, one cycle
@@ -46,6 +48,7 @@ BETA1, BETA2 = 0.9, 0.999  # of Adam's moving averages
 AVERAGE_DECAY = 0.995  # of the weights that are averaged, a step
 NORMALISATION_DECAY = 0.95  # of the moving mean and variance, a step
 EPSILON = 1e-3  # in batch normalisation
+MOST_NETWORKS = 100  # of an ensemble
 BATCHES_A_CALL = 10  # between two looks at the progress
 
 # Augmentation, each way and uniform.
@@ -305,9 +308,10 @@ class Trainer:
         return loss / seen, right / seen
 
     def _learn(self, chosen, first):
-        """Learn from the images `chosen` (N,), batch by batch; `first` step's number.
+        """Learn from the images `chosen` (N,), batch by batch.
 
-        Return the sum of the losses and the count of right answers.
+        first: the number of the first batch's step, from 0. Returns the sum of the
+        losses and the count of right answers.
         """
         loss, right = 0.0, tf.constant(0, tf.int64)
         for start in tf.range(0, tf.size(chosen), self.batch_size):
@@ -349,12 +353,12 @@ class Trainer:
             average.assign(moving_average(average, value, decay))
 
 
-def train(args, dataset, teacher, history):
-    """Return a trained Ensemble of args.ensemble networks.
+def train(args, dataset, teacher):
+    """Return a trained Ensemble of args.ensemble networks and its results.History.
 
-    teacher: as Trainer takes it; history: a results.History, which follows the
-    networks one after the other.
+    teacher: as Trainer takes it.
     """
+    history = results.History(args.tensorboard)
     images, labels = dataset.train_images, dataset.train_labels
     if args.augmentation == "real":
         seeds = [[args.seed, TRAINING, rendering] for rendering in range(RENDERINGS)]
@@ -370,7 +374,7 @@ def train(args, dataset, teacher, history):
             validation = validate(trainer.averaged, dataset, label)
             history.add(training, validation)
         networks.append(trainer.averaged)
-    return Ensemble(networks, REACH[args.augmentation])
+    return Ensemble(networks, REACH[args.augmentation]), history
 
 
 def validate(model, dataset, label):
@@ -408,9 +412,10 @@ def score_alone(model, args, dataset, history):
         alone = Ensemble([member], model.reach)
         predictions = predictor(alone)(dataset.test_images)
         score = {"seed": args.seed + number - 1}
-        score["validation"] = history.rows[number * args.epochs - 1]
+        last = history.rows[number * args.epochs - 1]
+        score["validation"] = last | {"epoch": args.epochs}
         scores.append(score | results.tally(dataset.test_labels, predictions))
-        print(f"network {number}: {scores[-1]['test']}")
+        print(f"network {number} test accuracy: {scores[-1]['test']}")
     return scores
 
 
@@ -467,12 +472,16 @@ def restore(path, attributes):
         shape = [arguments[name] for name in ("filters", "dense_layers", "activation")]
         shape.append(len(attributes["classes"]))
         count = arguments["ensemble"]
+        if count not in range(1, MOST_NETWORKS + 1):
+            raise ValueError(count)
         networks = [ConvolutionalNetwork(*shape, seed=0) for _ in range(count)]
         model = Ensemble(networks, REACH[arguments["augmentation"]])
         for name, variable in model.variables.items():
             variable.assign(stored[name])
     except (KeyError, TypeError, ValueError, IndexError) as error:
-        raise UserError(f"{path}: damaged; train or copy it again") from error
+        raise UserError(
+            f"{path}: damaged, or of an earlier {SCRIPT}; train or copy it again"
+        ) from error
     return model
 
 
@@ -487,13 +496,17 @@ def load_teacher(path, classes):
     _, attributes = network.read(path)
     if attributes.get("script") != SCRIPT:
         raise UserError(f"{path}: only what {SCRIPT} saved can be learned from")
-    model, temperature = restore(path, attributes), attributes["temperature"]
+    model, temperature = restore(path, attributes), attributes.get("temperature")
+    if not isinstance(temperature, float) or temperature <= 0:
+        raise UserError(f"{path}: damaged; train or copy it again")
     if model.classes != classes:
         raise UserError(
             f"{path}: has {model.classes} classes, not {classes}; train it with the "
             "same --augmentation"
         )
-    return lambda pixels: tf.nn.softmax(model(pixels) / temperature)
+    # What it is asked about has been shifted already.
+    unshifted = Ensemble(model.networks, reach=0)
+    return lambda pixels: tf.nn.softmax(unshifted(pixels) / temperature)
 
 
 def parse_args(argv=None):
@@ -509,7 +522,7 @@ def parse_args(argv=None):
     )
     parser.add_argument(
         "--ensemble",
-        type=cli.number(int, 1, 100),
+        type=cli.number(int, 1, MOST_NETWORKS),
         metavar="K",
         default=1,
         help="networks, of the seeds from --seed on, whose answers are averaged",
@@ -543,12 +556,13 @@ def main(argv=None):
         dataset = mnist.load(args.dataset, args.data_dir)
         predictions = results.score(dataset, predict, summary, start)
     else:
-        history = results.History(args.tensorboard)
         teacher = load_teacher(args.distill, len(CLASSES[args.augmentation]))
         dataset = mnist.load(args.dataset, args.data_dir)
-        model = train(args, dataset, teacher, history)
+        model, history = train(args, dataset, teacher)
+        loss, accuracy = validate(model, dataset, "All in all")
+        last = {"validation_loss": loss, "validation_accuracy": accuracy}
         temperature = calibrate(model, args, dataset)
-        summary |= {"temperature": temperature, "validation": history.rows[-1]}
+        summary |= {"temperature": temperature, "validation": history.rows[-1] | last}
         summary["classes"] = CLASSES[args.augmentation]
         if args.augmentation == "real":
             summary["rejection"] = measure_rejection(model, temperature, args, dataset)

@@ -63,15 +63,20 @@ def costs(path, summary):
 
 
 def networks_alone(summary):
-    """Return a summary for each network of an ensemble's, as a run of its own."""
-    runs, count, before = [], len(summary["networks"]), 0.0
-    of_all = {"networks", "seconds", "temperature"}
+    """Return a summary for each network of an ensemble's, as a run of its own.
+
+    An empty list for what is no ensemble.
+    """
+    networks = summary.get("networks", [])
+    runs, count, before = [], len(networks), 0.0
+    of_all = {"networks", "seconds", "temperature", "qmnist", "qmnist_unseen"}
     whole = {name: value for name, value in summary.items() if name not in of_all}
-    for own in summary["networks"]:
+    for own in networks:
         arguments = whole["arguments"] | {"seed": own["seed"], "ensemble": 1}
         after = own["validation"]["seconds"]
         parts = {name: whole[name] / count for name in ("predict_seconds", "megabytes")}
         parts |= {"fit_seconds": after - before, "arguments": arguments}
+        parts["validation"] = own["validation"] | {"seconds": after - before}
         parts["command"] = f"python3 tf_cnn.py --seed {own['seed']}"
         runs.append(whole | own | parts | {"trained_by": whole["command"]})
         before = after
@@ -104,7 +109,7 @@ def main(argv=None):
     for seed in args.seeds:
         summary = run(args.script, seed)
         record(args.script, summary)
-        for alone in networks_alone(summary) if "networks" in summary else []:
+        for alone in networks_alone(summary):
             record("tf_cnn", alone)
     return 0
 

@@ -73,7 +73,7 @@ def add_network_flags(arguments, *, epochs, batch_size):
     arguments.add_argument(
         "--tensorboard",
         metavar="FOLDER",
-        help="for curves to watch (pip install tensorboard)",
+        help="for curves to watch with TensorBoard",
     )
     add_seed_flag(arguments)
 
@@ -82,7 +82,7 @@ def add_seed_flag(arguments):
     """Add --seed."""
     arguments.add_argument(
         "--seed",
-        type=number(int, 0, 10**9),
+        type=number(int, 0, 10**9),  # an ensemble counts on, within 32 bits
         metavar="N",
         default=0,
         help="of all that is drawn at random",
@@ -130,6 +130,8 @@ def check_destinations(args):
     """
     if args.save_model:
         files.check_writable(args.save_weights)
+    if args.tensorboard:
+        files.make_folder(args.tensorboard)
     folder = Path(args.output_dir, "loaded") if args.load_model else args.output_dir
     files.make_folder(folder)
     return folder

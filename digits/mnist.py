@@ -209,8 +209,11 @@ def read_qmnist(folder):
     if folder is None or not all(map(os.path.isfile, paths)):
         return None
     for path, expected in zip(paths, QMNIST_MD5.values(), strict=True):
-        found = hashlib.md5(path.read_bytes(), usedforsecurity=False).hexdigest()
-        if found != expected:
+        try:
+            content = path.read_bytes()
+        except OSError as error:
+            raise UserError(f"{path}: cannot be read ({error.strerror})") from error
+        if hashlib.md5(content, usedforsecurity=False).hexdigest() != expected:
             raise UserError(f"{path}: is not QMNIST's (wrong MD5); replace it")
     images, labels = (parse_idx(_uncompressed(path)) for path in paths)
     # The first of a label's eight columns is the digit; the others tell who wrote it.

@@ -96,6 +96,8 @@ def tally(labels, predictions):
 def score(dataset, predict, summary, start):
     """Score the test images once; print the accuracy and add it to `summary`.
 
+    So it does with QMNIST's, if there are any.
+
     predict: a function from images (N, 28, 28) uint8 to the digits (N,) that they are
     read as; start: time.monotonic() of the script's start. Returns those digits.
     """
@@ -110,7 +112,7 @@ def score(dataset, predict, summary, start):
     print(f"{dataset.name} test accuracy: {summary['test']}", flush=True)
     if dataset.qmnist_images is not None:
         is_wrong = predict(dataset.qmnist_images) != dataset.qmnist_labels
-        # Its other images are MNIST's own.
+        # Its first images are MNIST's test images, made anew.
         unseen = is_wrong[len(predictions) :]
         summary["qmnist"] = accuracy_text(int(is_wrong.sum()), len(is_wrong))
         summary["qmnist_unseen"] = accuracy_text(int(unseen.sum()), len(unseen))
@@ -142,9 +144,10 @@ def write(folder, dataset, summary, predictions):
 
 
 class History:
-    """The course of a training: `rows`, one an epoch.
+    """The course of a training, which starts now: `rows`, one an epoch.
 
-    board: a folder for TensorBoard, or None.
+    The epochs of an ensemble's networks are counted through. board: a folder for
+    TensorBoard, or None.
     """
 
     def __init__(self, board=None):

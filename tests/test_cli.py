@@ -40,7 +40,6 @@ def test_help_answers_at_once_from_anywhere(script):
         ["--epochs", "0"],
         ["--epochs", "many"],
         ["--batch_size", "-1"],
-        ["--filters", "8", "8"],
         ["--filters", "8", "8", "0"],
         ["--activation", "gelu"],
         ["--seed", "-1"],

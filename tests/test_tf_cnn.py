@@ -23,10 +23,7 @@ def test_files_of_a_run(tf_model):
     assert {"tensorflow", "numpy", "python"} <= results["versions"].keys()
     with open(output / "history.csv") as file:
         (row,) = csv.DictReader(file)
-    assert (
-        float(row["validation_accuracy"])
-        == results["validation"]["validation_accuracy"]
-    )
+    assert float(row["accuracy"]) == results["validation"]["accuracy"]
     for name in ("training_curves", "confusion_matrix", "misread_digits"):
         content = (output / f"{name}.png").read_bytes()
         assert content.startswith(b"\x89PNG")
@@ -147,6 +144,15 @@ def test_distilling_from_another_file(keras_model, tmp_path, capsys):
     assert "none.hdf5: no such file" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("temperature", [None, 0.0, "warm"])
+def test_distilling_without_a_temperature(tf_model, temperature, capsys):
+    onnx, attributes = network.read(tf_model)
+    attributes["temperature"] = temperature
+    network.save("t.hdf5", onnx, attributes, network.read_variables(tf_model))
+    assert tf_cnn.main([*TINY, "--distill", "t.hdf5"]) == 1
+    assert capsys.readouterr().err.startswith("error: t.hdf5: damaged")
+
+
 def test_distilling_other_classes(tf_model, capsys):
     flags = [*TINY, "--augmentation", "real", "--distill", str(tf_model)]
     assert tf_cnn.main(flags) == 1
@@ -157,6 +163,12 @@ def test_curves_for_tensorboard(tmp_path):
     assert tf_cnn.main([*TINY, "--tensorboard", "curves"]) == 0
     (file,) = (tmp_path / "curves").iterdir()
     assert b"validation_accuracy" in file.read_bytes()
+
+
+def test_folder_for_tensorboard_is_checked_before_training(capsys, tmp_path):
+    (tmp_path / "file").write_text("")
+    assert tf_cnn.main([*TINY, "--tensorboard", "file"]) == 1
+    assert capsys.readouterr().err.startswith("error: file: no folder")
 
 
 def test_learning_in_parts_is_learning_step_by_step():
@@ -277,8 +289,14 @@ def test_nothing_to_save_after_loading(tf_model):
     assert stop.value.code == 2
 
 
-def arguments(filters, activation):
-    return {"filters": filters, "dense_layers": [], "activation": activation}
+def arguments(filters, activation="elu", ensemble=1, augmentation="mnist"):
+    return {
+        "filters": filters,
+        "dense_layers": [],
+        "activation": activation,
+        "ensemble": ensemble,
+        "augmentation": augmentation,
+    }
 
 
 @pytest.mark.parametrize(
@@ -287,16 +305,20 @@ def arguments(filters, activation):
         {},
         {"arguments": 3},
         {"arguments": arguments([1, 1, 1], "no such function")},
-        {"arguments": arguments([9, 9, 9], "elu")},
-        {"arguments": arguments([-1, 0, "x"], "elu")},
+        {"arguments": arguments([9, 9, 9])},
+        {"arguments": arguments([-1, 0, "x"])},
+        {"arguments": arguments([1], ensemble=0)},
+        {"arguments": arguments([1], ensemble=10**9)},
+        {"arguments": arguments([1], augmentation="none")},
     ],
 )
 def test_attributes_are_not_trusted(stored, capsys):
-    variables = {"dense1/kernel": np.zeros((3, 3), np.float32)}
-    network.save("a.hdf5", b"graph", {"script": "tf_cnn.py"} | stored, variables)
+    variables = {"network1/dense1/kernel": np.zeros((3, 3), np.float32)}
+    attributes = {"script": "tf_cnn.py", "classes": "0123456789"} | stored
+    network.save("a.hdf5", b"graph", attributes, variables)
     assert tf_cnn.main(["-l", "-w", "a.hdf5"]) == 1
     (line,) = capsys.readouterr().err.strip().splitlines()
-    assert line == "error: a.hdf5: damaged; train or copy it again"
+    assert line.startswith("error: a.hdf5: damaged, or of an earlier tf_cnn.py; ")
 
 
 @pytest.fixture(scope="module")
