@@ -356,7 +356,7 @@ def save(path, classifier, dataset, summary):
         results.attributes(summary),
         keras_hdf5=keras_hdf5(classifier.model),
     )
-    print(flags.usage_of(path))
+    print(flags.saved_text(path, "load_model.py", "IMAGE", "--weights", path))
 
 
 def parse_args(argv=None):
@@ -382,7 +382,8 @@ def main(argv=None):
     """Train a network or load one, test it and save it; return the exit status."""
     start = time.monotonic()
     args = parse_args(argv)
-    folder = flags.check_destinations(args)
+    file = args.save_weights if args.save_model else None
+    folder = flags.check_destinations(args, file)
     summary = results.new_summary(SCRIPT, argv, args)
     if args.load_model:
         classifier = load(args.save_weights, args)

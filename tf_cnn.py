@@ -446,7 +446,7 @@ def save(path, model, summary):
         results.attributes(summary),
         variables={name: v.numpy() for name, v in model.variables.items()},
     )
-    print(flags.usage_of(path))
+    print(flags.saved_text(path, "load_model.py", "IMAGE", "--weights", path))
 
 
 def load(path):
@@ -549,7 +549,8 @@ def main(argv=None):
     """Train a network or load one, test it and save it; return the exit status."""
     start = time.monotonic()
     args = parse_args(argv)
-    folder = flags.check_destinations(args)
+    file = args.save_weights if args.save_model else None
+    folder = flags.check_destinations(args, file)
     summary = results.new_summary(SCRIPT, argv, args)
     if args.load_model:
         predict = load(args.save_weights)

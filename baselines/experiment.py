@@ -1,9 +1,7 @@
 """What the three baselines share: data in, one fit, one prediction, results out."""
 
-import shlex
 import sys
 import time
-from pathlib import Path
 
 import numpy as np
 
@@ -126,10 +124,7 @@ def load(method, path):
 def run(method, args, argv):
     """Fit or load a classifier, test it, print and write; return the summary."""
     start = time.monotonic()
-    folder = Path(args.output_dir, "loaded") if args.load_model else args.output_dir
-    files.make_folder(folder)
-    if args.save_model:
-        files.check_writable(args.save_model)
+    folder = flags.check_destinations(args, args.save_model)
     summary = results.new_summary(method.script, argv, args)
     if args.load_model:
         classifier, raw = load(method, args.load_model)
@@ -157,9 +152,8 @@ def run(method, args, argv):
     print(f"prediction {summary['predict_seconds']} s, {summary['megabytes']} MB")
     if args.save_model:
         files.write_bytes(args.save_model, content)
-        command = ["python3", method.script, "--load_model", args.save_model]
-        print(f"saved {args.save_model}; read a picture with it:")
-        print(f"  {shlex.join(command)} --predict IMAGE")
+        arguments = "--load_model", args.save_model, "--predict", "IMAGE"
+        print(flags.saved_text(args.save_model, method.script, *arguments))
     return summary
 
 

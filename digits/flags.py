@@ -122,25 +122,28 @@ def check_model_flags(parser, args):
         parser.error("--save_weights needs --save_model 1 or --load_model 1")
 
 
-def check_destinations(args):
+def check_destinations(args, file):
     """Return the folder for results, made, after checking that all can be written.
 
-    What a loaded network scores goes to a folder of its own: the results of its
-    training stay. Raises UserError before any long work.
+    file: what will be saved, or None. What a loaded network or classifier scores goes
+    to a folder of its own: the results of its training stay. Raises UserError before
+    any long work.
     """
-    if args.save_model:
-        files.check_writable(args.save_weights)
-    if args.tensorboard:
+    if file:
+        files.check_writable(file)
+    if vars(args).get("tensorboard"):
         files.make_folder(args.tensorboard)
     folder = Path(args.output_dir, "loaded") if args.load_model else args.output_dir
     files.make_folder(folder)
     return folder
 
 
-def usage_of(path):
-    """Return what to tell the user of a model file that was just saved."""
-    script = Path(__file__).resolve().parent.parent / "load_model.py"
-    if script.parent == Path.cwd():
-        script = script.name
-    command = shlex.join(["python3", str(script), "IMAGE", "--weights", str(path)])
+def saved_text(path, script, *arguments):
+    """Return what to tell the user of a file that was just saved.
+
+    script: as it is called from the repository's folder, to read a picture with it.
+    """
+    root = Path(__file__).resolve().parent.parent
+    script = script if root == Path.cwd() else str(root / script)
+    command = shlex.join(["python3", script, *map(str, arguments)])
     return f"saved {path}; read a picture with it:\n  {command}"
