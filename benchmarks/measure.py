@@ -22,6 +22,7 @@ sys.path.insert(0, str(ROOT))
 
 from digits import UserError, cli, files, mnist, network, recorded
 
+TIMED = 10  # one in so many test images is read to time it
 NETWORKS = ("tf_cnn", "tf_cnn_ensemble", "CNN_MNIST")
 
 
@@ -54,10 +55,10 @@ def costs(path, summary):
     graph = network.Network(network.read(path)[0])
     images = mnist.load().test_images
     start = time.perf_counter()
-    graph.probabilities(images)
+    graph.probabilities(images[::TIMED])
     return {
         "fit_seconds": summary["validation"]["seconds"],
-        "predict_seconds": time.perf_counter() - start,
+        "predict_seconds": TIMED * (time.perf_counter() - start),
         "megabytes": path.stat().st_size / 1e6,
     }
 
