@@ -9,8 +9,8 @@
 Six convolutions, three of which halve the picture, and a dense layer; Muon, one cycle
 of the learning rate, affine augmentation, averaged weights.
 
-Measured: 99.56 ± 0.03 % of MNIST's test images over 3 seeds, 4.9 minutes each, on two
-cores.
+Measured: 99.67 ± 0.01 % of MNIST's test images over 5 seeds, 7 minutes each, on two
+cores; the five together 99.68 %.
 """
 
 import logging
