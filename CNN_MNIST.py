@@ -188,7 +188,8 @@ def train(args, dataset):
     batches = -(-len(dataset.train_images) // args.batch_size)
     schedule = cycles(batches) if target else one_cycle(args.epochs * batches)
     loss = keras.losses.CategoricalCrossentropy(label_smoothing=LABEL_SMOOTHING)
-    learner.compile(muon(schedule), loss, metrics=["accuracy"])
+    # XLA makes these convolutions slower on a processor.
+    learner.compile(muon(schedule), loss, metrics=["accuracy"], jit_compile=False)
 
     def end_epoch(_, logs):
         training = logs["loss"], logs["accuracy"]
