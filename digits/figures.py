@@ -100,7 +100,7 @@ def comparison(path, rows):
         bars = axes.barh(names, values, xerr=spread)
         axes.bar_label(bars, [f" {text.format(value)}" for value in values], padding=3)
         # Room for the labels.
-        high = 1.4 * max(values) if is_error else max(values) ** 1.5 + 1
+        high = 1.4 * max(values) if is_error else max(values) ** 1.7 + 1
         axes.set(xlabel=label, xlim=(0, high + 1e-9))
         if not is_error:
             axes.set_xscale("symlog")
