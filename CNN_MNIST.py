@@ -27,7 +27,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-from digits import UserError, cli, flags, mnist, network, results
+from digits import UserError, cli, flags, geometry, mnist, network, results
 from digits.calibration import fit_temperature
 from digits.lazy import LazyModule
 
@@ -56,12 +56,6 @@ LOADING_ERRORS = (
     OSError,
     UserWarning,
 )
-
-# Augmentation, each way and uniform.
-ROTATION = np.deg2rad(12)
-SCALE = 0.12  # in the logarithm
-SHEAR = 0.2
-SHIFT = 1.5  # pixels
 
 
 def build_network(filters, dense_layers, activation):
@@ -111,21 +105,9 @@ def affine(images, seed):
 
     seed: a keras.random.SeedGenerator.
     """
-    ops = keras.ops
-    uniform = keras.random.uniform((6, ops.shape(images)[0]), -1, 1, seed=seed)
-    ranges = ops.array([[ROTATION, SCALE, SCALE, SHEAR, SHIFT, SHIFT]], "float32")
-    turn, width, height, shear, right, down = ops.unstack(
-        uniform * ops.transpose(ranges), 6
-    )
-    cosine, sine = ops.cos(turn), ops.sin(turn)
-    width, height = ops.exp(width), ops.exp(height)
-    a, b = cosine * width, (cosine * shear - sine) * height
-    c, d = sine * width, (sine * shear + cosine) * height
-    middle = 13.5
-    x, y = middle + right - middle * (a + b), middle + down - middle * (c + d)
-    zero = ops.zeros_like(turn)
-    transforms = ops.stack([a, b, x, c, d, y, zero, zero], axis=1)
-    return ops.image.affine_transform(images, transforms)
+    uniform = keras.random.uniform((6, keras.ops.shape(images)[0]), -1, 1, seed=seed)
+    transforms = geometry.transforms(uniform, keras.ops)
+    return keras.ops.image.affine_transform(images, transforms)
 
 
 def muon(schedule):

@@ -13,13 +13,23 @@ Measured: 99.67 ± 0.01 % of MNIST's test images over 5 seeds, 7 minutes each, o
 cores; the five together 99.68 %.
 """
 
+import itertools
 import logging
 import sys
 import time
 
 import numpy as np
 
-from digits import UserError, cli, flags, mnist, network, results, synthesis
+from digits import (
+    UserError,
+    cli,
+    flags,
+    geometry,
+    mnist,
+    network,
+    results,
+    synthesis,
+)
 from digits.calibration import (
     fit_temperature,
     log_softmax,
@@ -35,8 +45,9 @@ tf2onnx = LazyModule("tf2onnx")
 SCRIPT = "tf_cnn.py"
 CLASSES = {"mnist": network.CLASSES, "real": network.CLASSES + network.JUNK}
 RENDERINGS = 2  # of each training image, for --augmentation real
-# Pixels that copies are shifted by at test time; nine copies would be slow on pictures.
-REACH = {"mnist": 1, "real": 0}
+# What the networks of a seed see: images as they are, or upright. Those of two views
+# err differently.
+VIEWS = {"mnist": ("plain", "upright"), "real": ("plain",)}
 TRAINING, VALIDATION, TEST = range(3)  # each has junk and pens of its own
 DROPOUT = 0.4
 LABEL_SMOOTHING = 0.05
@@ -51,12 +62,6 @@ EPSILON = 1e-3  # in batch normalisation
 MOST_NETWORKS = 100  # of an ensemble
 BATCHES_A_CALL = 10  # between two looks at the progress
 
-# Augmentation, each way and uniform.
-ROTATION = np.deg2rad(12)
-SCALE = 0.12  # in the logarithm
-SHEAR = 0.2
-SHIFT = 1.5  # pixels
-
 
 def pixels_spec():
     """Return the TensorSpec of a network's input."""
@@ -66,12 +71,13 @@ def pixels_spec():
 class ConvolutionalNetwork:
     """Maps pixels (N, 28, 28, 1) float32, 0 to 255, to logits (N, classes).
 
-    `variables` holds all its tf.Variables by name, `trainable` those that are learned;
-    `infer` is its call outside training, compiled.
+    `view` tells what of images it is to be given: "plain", or "upright" pixels.
+    `variables` holds all its tf.Variables by name, `trainable` those that are learned.
     """
 
-    def __init__(self, filters, dense_layers, activation, classes, seed):
-        self.activation, self.classes = getattr(tf.nn, activation), classes
+    def __init__(self, view, filters, dense_layers, activation, classes, seed):
+        self.view, self.classes = view, classes
+        self.activation = getattr(tf.nn, activation)
         self.variables, self.strides, channels, side = {}, {}, 1, 28
         random = np.random.default_rng(seed)
         for layer, width in enumerate(filters, 1):
@@ -89,7 +95,6 @@ class ConvolutionalNetwork:
             self._add_kernel(name, shape, random)
             self._add(f"{name}/bias", tf.zeros(shape[1]))
         self.trainable = [v for v in self.variables.values() if v.trainable]
-        self.infer = tf.function(self.__call__, input_signature=[pixels_spec()])
 
     def _add(self, name, value, trainable=True):
         self.variables[name] = tf.Variable(value, trainable=trainable)
@@ -134,13 +139,11 @@ class ConvolutionalNetwork:
 class Ensemble:
     """Maps pixels (N, 28, 28, 1) to the mean of the logits of one or more networks.
 
-    reach: an image's copies that are shifted by so many pixels, or fewer, each way are
-    read too, and count as much.
+    `infer` is its call, compiled.
     """
 
-    def __init__(self, networks, reach):
-        self.networks, self.reach = networks, reach
-        self.classes = networks[0].classes
+    def __init__(self, networks):
+        self.networks, self.classes = networks, networks[0].classes
         self.variables = {
             f"network{number}/{name}": variable
             for number, member in enumerate(networks, 1)
@@ -150,16 +153,17 @@ class Ensemble:
 
     def __call__(self, pixels):
         """Return logits (N, classes)."""
-        copies = tf.concat(self._shifted(pixels), axis=0) if self.reach else pixels
-        logits = tf.add_n([n(copies) for n in self.networks]) / len(self.networks)
-        shape = (2 * self.reach + 1) ** 2, -1, self.classes
-        return tf.reduce_mean(tf.reshape(logits, shape), axis=0)
+        views = {member.view for member in self.networks}
+        seen_by = {view: seen(pixels, view) for view in sorted(views)}
+        logits = [member(seen_by[member.view]) for member in self.networks]
+        return tf.add_n(logits) / len(self.networks)
 
-    def _shifted(self, pixels):
-        """Return the list of shifted copies; what moves in is paper."""
-        margin, places = [self.reach, self.reach], range(2 * self.reach + 1)
-        padded = tf.pad(pixels, [[0, 0], margin, margin, [0, 0]])
-        return [padded[:, y : y + 28, x : x + 28] for y in places for x in places]
+
+def seen(pixels, view):
+    """Return what a network of that view is given of pixels (N, 28, 28, 1)."""
+    if view == "plain":
+        return pixels
+    return geometry.upright(pixels, tf.experimental.numpy)
 
 
 def moving_average(average, value, decay):
@@ -245,19 +249,10 @@ def augment(images, seed):
 
     seed: (2,) int, which alone decides on how.
     """
-    ranges = tf.constant([ROTATION, SCALE, SCALE, SHEAR, SHIFT, SHIFT], tf.float32)
     uniform = tf.random.stateless_uniform((6, tf.shape(images)[0]), seed, -1, 1)
-    turn, width, height, shear, right, down = tf.unstack(uniform * ranges[:, None])
-    cosine, sine = tf.cos(turn), tf.sin(turn)
-    width, height = tf.exp(width), tf.exp(height)
-    a, b = cosine * width, (cosine * shear - sine) * height
-    c, d = sine * width, (sine * shear + cosine) * height
-    middle = 13.5
-    x, y = middle + right - middle * (a + b), middle + down - middle * (c + d)
-    zero = tf.zeros_like(turn)
     return tf.raw_ops.ImageProjectiveTransformV3(
         images=tf.cast(images, tf.float32),
-        transforms=tf.stack([a, b, x, c, d, y, zero, zero], axis=1),
+        transforms=geometry.transforms(uniform, tf.experimental.numpy),
         output_shape=images.shape[1:3],
         interpolation="BILINEAR",
         fill_mode="CONSTANT",
@@ -268,13 +263,13 @@ def augment(images, seed):
 class Trainer:
     """Trains `network`, and keeps the moving average of its variables in `averaged`.
 
-    images, labels: as those of mnist.Dataset; teacher: None, or a function from pixels
-    to the probabilities that are learned in the labels' place.
+    view: the network's; images, labels: as those of mnist.Dataset; teacher: None, or a
+    function from pixels to the probabilities that are learned in the labels' place.
     """
 
-    def __init__(self, args, seed, images, labels, teacher):
+    def __init__(self, args, seed, view, images, labels, teacher):
         self.classes = len(CLASSES[args.augmentation])
-        shape = args.filters, args.dense_layers, args.activation, self.classes
+        shape = view, args.filters, args.dense_layers, args.activation, self.classes
         self.network = ConvolutionalNetwork(*shape, seed)
         self.averaged = ConvolutionalNetwork(*shape, seed)
         kernels = [v for v in self.network.trainable if v.shape.rank == 4]
@@ -286,7 +281,7 @@ class Trainer:
         self.seed, self.batch_size, self.teacher = seed, args.batch_size, teacher
         self.batches = -(-len(images) // args.batch_size)
         self.steps = args.epochs * self.batches
-        self.images = tf.constant(images[..., None])
+        self.images = tf.constant(images_seen(images, view)[..., None])
         self.labels = tf.constant(labels.astype(np.int32))
         signature = [tf.TensorSpec([None], tf.int64), tf.TensorSpec([], tf.int64)]
         self.learn = tf.function(self._learn, input_signature=signature)
@@ -353,6 +348,16 @@ class Trainer:
             average.assign(moving_average(average, value, decay))
 
 
+def images_seen(images, view):
+    """Return what a network of that view is given of images (N, 28, 28) uint8."""
+    if view == "plain":
+        return images
+    see = tf.function(lambda pixels: tf.round(seen(pixels, view)))
+    batches = np.array_split(images, -(-len(images) // network.BATCH))
+    moved = [see(np.float32(batch)[..., None])[..., 0] for batch in batches]
+    return np.concatenate(moved).astype(np.uint8)
+
+
 def train(args, dataset, teacher):
     """Return a trained Ensemble of args.ensemble networks and its results.History.
 
@@ -363,24 +368,28 @@ def train(args, dataset, teacher):
     if args.augmentation == "real":
         seeds = [[args.seed, TRAINING, rendering] for rendering in range(RENDERINGS)]
         images, labels = synthesis.with_renderings(images, labels, seeds)
+    seeds = range(args.seed, args.seed + args.ensemble)
+    plan = list(itertools.product(seeds, VIEWS[args.augmentation]))
     networks = []
-    for number in range(args.ensemble):
-        trainer = Trainer(args, args.seed + number, images, labels, teacher)
-        name = f"Network {number + 1}/{args.ensemble}, epoch"
-        name = "Epoch" if args.ensemble == 1 else name
+    for number, (seed, view) in enumerate(plan, 1):
+        trainer = Trainer(args, seed, view, images, labels, teacher)
+        alone = Ensemble([trainer.averaged])
         for epoch in range(args.epochs):
-            label = f"{name} {epoch + 1}/{args.epochs}"
+            label = f"Network {number}/{len(plan)}, epoch {epoch + 1}/{args.epochs}"
             training = trainer.train_epoch(epoch, label)
-            validation = validate(trainer.averaged, dataset, label)
-            history.add(training, validation)
+            history.add(training, validate(alone, dataset, label))
         networks.append(trainer.averaged)
-    return Ensemble(networks, REACH[args.augmentation]), history
+    return Ensemble(networks), history
 
 
 def validate(model, dataset, label):
     """Return the mean loss and the accuracy on the validation images; print them."""
-    labels = dataset.validation_labels
     logits = predict_logits(model, dataset.validation_images)
+    return judge(logits, dataset.validation_labels, label)
+
+
+def judge(logits, labels, label):
+    """Return the mean loss and the accuracy of validation logits; print them."""
     errors = int((logits[:, :10].argmax(axis=1) != labels).sum())
     text = results.accuracy_text(errors, len(labels))
     print(f"{label}: validation {text}", file=sys.stderr)
@@ -388,12 +397,18 @@ def validate(model, dataset, label):
 
 
 def calibrate(model, args, dataset):
-    """Return the temperature that makes probabilities of held-back images mean most."""
+    """Return the temperature that suits held-back images best, and how they are read.
+
+    The latter as `validate` does, of the validation images.
+    """
     images, labels = dataset.validation_images, dataset.validation_labels
+    count = len(images)
     if args.augmentation == "real":
         seeds = [[args.seed, VALIDATION]]
         images, labels = synthesis.with_renderings(images, labels, seeds)
-    return fit_temperature(predict_logits(model, images), labels)
+    logits = predict_logits(model, images)
+    validation = judge(logits[:count], labels[:count], "All in all")
+    return fit_temperature(logits, labels), validation
 
 
 def measure_rejection(model, temperature, args, dataset):
@@ -406,17 +421,27 @@ def measure_rejection(model, temperature, args, dataset):
 
 
 def score_alone(model, args, dataset, history):
-    """Return a dict of each network of an Ensemble: what it reads wrong by itself."""
-    scores = []
-    for number, member in enumerate(model.networks, 1):
-        alone = Ensemble([member], model.reach)
+    """Return a dict for each seed: how the networks of that seed read by themselves."""
+    scores, views = [], len(VIEWS[args.augmentation])
+    for number in range(args.ensemble):
+        seed, epochs = args.seed + number, views * args.epochs
+        alone = Ensemble(model.networks[number * views :][:views])
+        last = history.rows[(number + 1) * epochs - 1] | {"epoch": epochs}
+        last = revalidated(last, validate(alone, dataset, f"Seed {seed}"))
         predictions = predictor(alone)(dataset.test_images)
-        score = {"seed": args.seed + number - 1}
-        last = history.rows[number * args.epochs - 1]
-        score["validation"] = last | {"epoch": args.epochs}
-        scores.append(score | results.tally(dataset.test_labels, predictions))
-        print(f"network {number} test accuracy: {scores[-1]['test']}")
+        score = results.tally(dataset.test_labels, predictions)
+        scores.append({"seed": seed, "validation": last} | score)
+        print(f"seed {seed} test accuracy: {score['test']}")
     return scores
+
+
+def revalidated(row, validation):
+    """Return a History's row with the loss and accuracy of what its network is part of.
+
+    validation: as `validate` returns it.
+    """
+    loss, accuracy = validation
+    return row | {"validation_loss": loss, "validation_accuracy": accuracy}
 
 
 def predict_logits(model, images):
@@ -474,8 +499,9 @@ def restore(path, attributes):
         count = arguments["ensemble"]
         if count not in range(1, MOST_NETWORKS + 1):
             raise ValueError(count)
-        networks = [ConvolutionalNetwork(*shape, seed=0) for _ in range(count)]
-        model = Ensemble(networks, REACH[arguments["augmentation"]])
+        views = VIEWS[arguments["augmentation"]] * count
+        networks = [ConvolutionalNetwork(view, *shape, seed=0) for view in views]
+        model = Ensemble(networks)
         for name, variable in model.variables.items():
             variable.assign(stored[name])
     except (KeyError, TypeError, ValueError, IndexError) as error:
@@ -504,16 +530,14 @@ def load_teacher(path, classes):
             f"{path}: has {model.classes} classes, not {classes}; train it with the "
             "same --augmentation"
         )
-    # What it is asked about has been shifted already.
-    unshifted = Ensemble(model.networks, reach=0)
-    return lambda pixels: tf.nn.softmax(unshifted(pixels) / temperature)
+    return lambda pixels: tf.nn.softmax(model(pixels) / temperature)
 
 
 def parse_args(argv=None):
     """Return the parsed command line."""
     parser = cli.parser(__doc__)
     flags.add_data_flags(parser, output_dir="output/tf_cnn")
-    flags.add_network_flags(parser, epochs=14, batch_size=256)
+    flags.add_network_flags(parser, epochs=8, batch_size=256)
     parser.add_argument(
         "--augmentation",
         choices=CLASSES,
@@ -560,10 +584,9 @@ def main(argv=None):
         teacher = load_teacher(args.distill, len(CLASSES[args.augmentation]))
         dataset = mnist.load(args.dataset, args.data_dir)
         model, history = train(args, dataset, teacher)
-        loss, accuracy = validate(model, dataset, "All in all")
-        last = {"validation_loss": loss, "validation_accuracy": accuracy}
-        temperature = calibrate(model, args, dataset)
-        summary |= {"temperature": temperature, "validation": history.rows[-1] | last}
+        temperature, validation = calibrate(model, args, dataset)
+        summary["validation"] = revalidated(history.rows[-1], validation)
+        summary["temperature"] = temperature
         summary["classes"] = CLASSES[args.augmentation]
         if args.augmentation == "real":
             summary["rejection"] = measure_rejection(model, temperature, args, dataset)

@@ -68,7 +68,7 @@ def step_speed(dataset):
     """Return the rates of the matrix product and of tf_cnn.py's training: a dict."""
     args = tf_cnn.parse_args([])
     trainer = tf_cnn.Trainer(
-        args, args.seed, dataset.train_images, dataset.train_labels, teacher=None
+        args, args.seed, "plain", dataset.train_images, dataset.train_labels, None
     )
     chosen = np.arange(STEPS * args.batch_size)
     matrix = tf.random.normal((SIDE, SIDE))

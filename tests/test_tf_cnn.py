@@ -1,5 +1,4 @@
 import csv
-import itertools
 import json
 
 import keras
@@ -9,7 +8,7 @@ import tensorflow as tf
 
 import tf_cnn
 from conftest import TINY, assert_agrees
-from digits import flags, mnist, network
+from digits import flags, geometry, mnist, network
 
 
 def test_files_of_a_run(tf_model):
@@ -22,8 +21,8 @@ def test_files_of_a_run(tf_model):
     assert np.sum(results["confusion_matrix"]) == 360
     assert {"tensorflow", "numpy", "python"} <= results["versions"].keys()
     with open(output / "history.csv") as file:
-        (row,) = csv.DictReader(file)
-    assert float(row["accuracy"]) == results["validation"]["accuracy"]
+        _, last = csv.DictReader(file)
+    assert float(last["accuracy"]) == results["validation"]["accuracy"]
     for name in ("training_curves", "confusion_matrix", "misread_digits"):
         content = (output / f"{name}.png").read_bytes()
         assert content.startswith(b"\x89PNG")
@@ -66,7 +65,11 @@ def test_tensorflow_and_opencv_agree(is_shipped, tf_model):
 
 @pytest.mark.parametrize("activation", flags.ACTIVATIONS)
 def test_every_activation_runs_in_opencv(activation):
-    model = tf_cnn.ConvolutionalNetwork([2, 2, 2], [3], activation, 10, seed=0)
+    networks = [
+        tf_cnn.ConvolutionalNetwork(view, [2, 2, 2], [3], activation, 10, seed=0)
+        for view in ("plain", "upright")
+    ]
+    model = tf_cnn.Ensemble(networks)
     images = mnist.read_sklearn_digits()[0][:20]
     graph = network.Network(tf_cnn.to_onnx(model, 2.0))
     expected = tf.nn.softmax(tf_cnn.predict_logits(model, images) / 2).numpy()
@@ -78,7 +81,7 @@ def test_same_seed_same_weights(tf_model):
     flags = ["--dense_layers", "16", "--save_weights", "again.hdf5"]
     assert tf_cnn.main([*TINY, *flags]) == 0
     first, second = map(network.read_variables, (tf_model, "again.hdf5"))
-    assert first.keys() == second.keys() and len(first) == 19
+    assert first.keys() == second.keys() and len(first) == 38
     for name in first:
         np.testing.assert_array_equal(first[name], second[name])
 
@@ -99,8 +102,9 @@ def test_networks_of_an_ensemble_are_those_of_their_seeds(ensemble):
     alone = network.read_variables("alone.hdf5")
     assert len(stored) == 2 * len(alone)
     for name, value in alone.items():
-        in_ensemble = stored[name.replace("network1", "network2")]
-        np.testing.assert_array_equal(in_ensemble, value)
+        # Its networks, of two views, are the third and the fourth of the ensemble.
+        in_ensemble = name.replace("k2", "k4").replace("k1", "k3")
+        np.testing.assert_array_equal(stored[in_ensemble], value)
     summary = json.loads((ensemble.parent / "results.json").read_text())
     test = network.read("alone.hdf5")[1]["test"]
     assert [member["seed"] for member in summary["networks"]] == [1, 2]
@@ -111,12 +115,10 @@ def test_an_ensemble_averages_and_is_loaded(ensemble, capsys):
     onnx, attributes = network.read(ensemble)
     images = mnist.read_sklearn_digits()[0][:1000]
     model = tf_cnn.restore(ensemble, attributes)
-    # Digits of 20x20 lose nothing at the border when they are shifted.
-    each = [
-        tf_cnn.predict_logits(member, np.roll(images, shift, axis=(1, 2)))
-        for member in model.networks
-        for shift in itertools.product((-1, 0, 1), repeat=2)
-    ]
+    upright = np.float32(geometry.upright(np.float32(images[..., None]), np))
+    views = {"plain": images[..., None], "upright": upright}
+    assert [member.view for member in model.networks] == 2 * ["plain", "upright"]
+    each = [member(np.float32(views[member.view])) for member in model.networks]
     expected = tf.nn.softmax(np.mean(each, axis=0) / attributes["temperature"])
     assert_agrees(network.Network(onnx), images, expected.numpy())
     flags = ["--dataset", "sklearn_digits", "-l", "-w", str(ensemble)]
@@ -125,8 +127,9 @@ def test_an_ensemble_averages_and_is_loaded(ensemble, capsys):
 
 
 def test_distilling_learns_the_teachers_answers(tf_model, ensemble, monkeypatch):
-    for name in ("ROTATION", "SCALE", "SHEAR", "SHIFT", "DROPOUT"):
-        monkeypatch.setattr(tf_cnn, name, 0.0)
+    monkeypatch.setattr(tf_cnn, "DROPOUT", 0.0)
+    for name in ("ROTATION", "SCALE", "SHEAR", "SHIFT"):
+        monkeypatch.setattr(geometry, name, 0.0)
     flags = [*TINY[:3], "30", *TINY[4:], "--distill", str(tf_model)]
     assert tf_cnn.main([*flags, "--save_weights", "pupil.hdf5"]) == 0
     images = mnist.load("sklearn_digits").train_images
@@ -175,7 +178,9 @@ def test_learning_in_parts_is_learning_step_by_step():
     """A call of `learn` on several batches does what a call for each does."""
     images, labels = mnist.read_sklearn_digits()
     args = tf_cnn.parse_args([*TINY, "--batch_size", "32"])
-    trainers = [tf_cnn.Trainer(args, 0, images, labels, None) for _ in range(2)]
+    trainers = [
+        tf_cnn.Trainer(args, 0, "upright", images, labels, None) for _ in range(2)
+    ]
     chosen = np.arange(80)  # the last batch is smaller
     trainers[0].learn(chosen, 5)
     for number in range(3):
@@ -252,7 +257,7 @@ def test_augmentation_moves_and_keeps_ink():
 
 def test_augmentation_without_movement_is_the_identity(monkeypatch):
     for name in ("ROTATION", "SCALE", "SHEAR", "SHIFT"):
-        monkeypatch.setattr(tf_cnn, name, 0.0)
+        monkeypatch.setattr(geometry, name, 0.0)
     images = mnist.read_sklearn_digits()[0][:8, ..., None]
     moved = tf_cnn.augment(tf.constant(images), tf.constant([0, 1])).numpy()
     np.testing.assert_allclose(moved, images, atol=1e-3)
