@@ -42,6 +42,7 @@ TINY = 1e-30  # keeps a logarithm finite
 DROPOUT = 0.4
 LABEL_SMOOTHING = 0.05
 PEAK_LEARNING_RATE = 0.004
+QUICK_LEARNING_RATE = 0.008  # for --target_accuracy
 WARM_UP = 0.2  # share of the steps
 WEIGHT_DECAY = 0.05
 AVERAGE_DECAY = 0.99  # of the weights that are averaged, a step
@@ -65,7 +66,7 @@ def build_network(filters, dense_layers, activation):
     """
     layers = keras.layers
     inputs = keras.Input((28, 28, 1), name="pixels")
-    x = layers.Rescaling(1 / 255)(inputs)
+    x = layers.Rescaling(1 / 255)(upright_layer()(inputs))
     for width in filters:
         size = 5 if x.shape[-1] == 1 else 3
         stride = 2 if width > x.shape[-1] else 1
@@ -82,22 +83,66 @@ def build_network(filters, dense_layers, activation):
     return keras.Model(inputs, outputs, name="CNN_MNIST")
 
 
-def augmented(model):
-    """Return a keras.Model that first moves images about, in training, then is `model`.
+def upright_layer():
+    """Return the layer, without weights, that the network sees images through.
 
-    Keras's own layers for turns, zooms and shifts would each blur the image anew.
+    Keras finds it by its registered name when it loads the network.
+    """
+
+    @keras.saving.register_keras_serializable("digits")
+    class Upright(keras.layers.Layer):
+        def call(self, pixels):
+            return geometry.upright(pixels, keras.ops)
+
+    return Upright(name="upright")
+
+
+def learner_of(model, moves):
+    """Return a keras.Model that learns in `model`'s place; their weights are in order.
+
+    moves: whether it takes images that are upright already, and moves them about in
+    training. Keras's own layers for turns, zooms and shifts would each blur them.
     """
 
     class RandomAffine(keras.layers.Layer):
         def __init__(self):
-            super().__init__()
+            super().__init__(name="random_affine")
             self.seed_generator = keras.random.SeedGenerator()
 
         def call(self, images, training=False):
             return affine(images, self.seed_generator) if training else images
 
-    inputs = keras.Input((28, 28, 1))
-    return keras.Model(inputs, model(RandomAffine()(inputs)))
+    class FusedBatchNormalization(keras.layers.BatchNormalization):
+        """One operation of TensorFlow's, where Keras passes over the data thrice."""
+
+        def call(self, inputs, training=False, mask=None):
+            if not training:
+                return super().call(inputs)
+            outputs, mean, variance, *_ = tf.raw_ops.FusedBatchNormV3(
+                x=inputs,
+                scale=self.gamma,
+                offset=self.beta,
+                mean=[],
+                variance=[],
+                epsilon=self.epsilon,
+            )
+            for moving, now in (
+                (self.moving_mean, mean),
+                (self.moving_variance, variance),
+            ):
+                moving.assign(self.momentum * moving + (1 - self.momentum) * now)
+            return outputs
+
+    def clone(layer):
+        if moves and layer.name == "upright":
+            return RandomAffine()
+        is_normalisation = isinstance(layer, keras.layers.BatchNormalization)
+        kind = FusedBatchNormalization if is_normalisation else type(layer)
+        return kind.from_config(layer.get_config())
+
+    learner = keras.models.clone_model(model, clone_function=clone)
+    learner.set_weights(model.get_weights())
+    return learner
 
 
 def affine(images, seed):
@@ -153,27 +198,39 @@ def one_cycle(steps):
 def cycles(steps):
     """Return the schedule of a rate that falls from its peak to 0 every `steps`."""
     schedules = keras.optimizers.schedules
-    return schedules.CosineDecayRestarts(PEAK_LEARNING_RATE, steps, t_mul=1.0)
+    return schedules.CosineDecayRestarts(QUICK_LEARNING_RATE, steps, t_mul=1.0)
 
 
 def train(args, dataset):
     """Return a trained keras.Model and its results.History.
 
-    With args.target_accuracy it learns without augmentation, in cycles of an epoch,
-    until it is that good.
+    With args.target_accuracy it learns without augmentation, in cycles of half an
+    epoch, until it is that good; each cycle is a row of the history.
     """
     keras.utils.set_random_seed(args.seed)
     history, target = results.History(args.tensorboard), args.target_accuracy
     model = build_network(args.filters, args.dense_layers, args.activation)
     model.summary()
-    learner = augmented(model) if target is None else model
-    batches = -(-len(dataset.train_images) // args.batch_size)
-    schedule = cycles(batches) if target else one_cycle(args.epochs * batches)
+    images, validation_images = (
+        images[..., None]
+        for images in (dataset.train_images, dataset.validation_images)
+    )
+    steps, rounds = -(-len(images) // args.batch_size), args.epochs
+    if target is None:
+        see = keras.Model(model.inputs, model.get_layer("upright").output)
+        images, validation_images = (
+            see.predict(each, verbose=0) for each in (images, validation_images)
+        )
+        schedule = one_cycle(steps * rounds)
+    else:
+        steps, rounds = -(-steps // 2), 2 * rounds
+        schedule = cycles(steps)
+    learner = learner_of(model, moves=target is None)
     loss = keras.losses.CategoricalCrossentropy(label_smoothing=LABEL_SMOOTHING)
     # XLA makes these convolutions slower on a processor.
     learner.compile(muon(schedule), loss, metrics=["accuracy"], jit_compile=False)
 
-    def end_epoch(_, logs):
+    def end_round(_, logs):
         training = logs["loss"], logs["accuracy"]
         history.add(training, (logs["val_loss"], logs["val_accuracy"]))
         # Rounded, since Keras's accuracy is float32.
@@ -183,22 +240,24 @@ def train(args, dataset):
     one_hot = keras.utils.to_categorical
     with contextlib.redirect_stdout(sys.stderr):  # Keras's progress bar is no result
         learner.fit(
-            dataset.train_images[..., None],
+            images,
             one_hot(dataset.train_labels, CLASSES),
             args.batch_size,
-            args.epochs,
+            epochs=rounds,
+            steps_per_epoch=steps,
             verbose=1 if sys.stderr.isatty() else 2,
             callbacks=[
                 keras.callbacks.SwapEMAWeights(),
-                keras.callbacks.LambdaCallback(on_epoch_end=end_epoch),
+                keras.callbacks.LambdaCallback(on_epoch_end=end_round),
             ],
             validation_data=(
-                dataset.validation_images[..., None],
+                validation_images,
                 one_hot(dataset.validation_labels, CLASSES),
             ),
         )
     if target and not learner.stop_training:
         print(f"{args.epochs} epochs did not reach {target} %", file=sys.stderr)
+    model.set_weights(learner.get_weights())
     return model, history
 
 
@@ -292,6 +351,7 @@ def load_keras(path, kind, args):
         copy = shutil.copy(path, Path(folder, f"network{ending}"))
         if kind == "model":
             add_input_layer(copy)
+            upright_layer()  # registers it
             model = keras.models.load_model(copy, compile=False)
         else:
             model = build_network(args.filters, args.dense_layers, args.activation)

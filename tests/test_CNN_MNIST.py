@@ -10,7 +10,7 @@ import CNN_MNIST
 import load_model
 import tf_cnn
 from conftest import ROOT, TINY, assert_agrees
-from digits import mnist, network
+from digits import geometry, mnist, network
 
 ONE = str(ROOT / "assets" / "images" / "1a.jpg")
 LOAD = ["--dataset", "sklearn_digits", "--load_model", "1", "--save_weights"]
@@ -259,14 +259,14 @@ def test_muon_takes_kernels_as_tf_cnn_does():
         np.testing.assert_allclose(variable.numpy(), numpy_of(other), atol=1e-5)
 
 
-@pytest.mark.parametrize(("target", "epochs"), [("5", 1), ("99.9", 2)])
-def test_training_stops_at_its_target(target, epochs, capsys, tmp_path):
+@pytest.mark.parametrize(("target", "halves"), [("5", 1), ("99.9", 4)])
+def test_training_stops_at_its_target(target, halves, capsys, tmp_path):
     flags = [*TINY[:3], "2", *TINY[4:], "--target_accuracy", target]
     assert CNN_MNIST.main([*flags, "--output_dir", str(tmp_path)]) == 0
     rows = (tmp_path / "history.csv").read_text().splitlines()[1:]
-    assert len(rows) == epochs
+    assert len(rows) == halves
     said = "2 epochs did not reach 99.9 %" in capsys.readouterr().err
-    assert said == (epochs == 2)
+    assert said == (halves == 4)
 
 
 def test_saved_weights_are_the_averaged_ones(tmp_path):
@@ -303,8 +303,39 @@ def test_augmentation_moves_as_tf_cnn_does(monkeypatch):
     np.testing.assert_allclose(moved, expected, atol=1e-3)
 
 
+@pytest.mark.parametrize("moves", [True, False])
+def test_what_learns_does_what_is_saved(model, moves):
+    images = mnist.read_sklearn_digits()[0][:16, ..., None].astype(np.float32)
+    learner = CNN_MNIST.learner_of(model, moves)
+    given = geometry.upright(images, np) if moves else images
+    found, expected = numpy_of(learner(given)), numpy_of(model(images))
+    np.testing.assert_allclose(found, expected, atol=1e-5)
+
+
 def test_augmentation_is_for_training_only(model):
     images = mnist.read_sklearn_digits()[0][:16, ..., None].astype(np.float32)
-    learner = CNN_MNIST.augmented(model)
-    np.testing.assert_array_equal(learner(images), model(images))
-    assert (numpy_of(learner(images, training=True)) != numpy_of(model(images))).any()
+    learner = CNN_MNIST.learner_of(model, moves=True)
+    moving = learner.get_layer("random_affine")
+    np.testing.assert_array_equal(numpy_of(moving(images)), images)
+    assert (numpy_of(moving(images, training=True)) != images).any()
+
+
+def test_fused_normalisation_is_keras_own(model):
+    """Outputs, gradients and, but for Bessel's correction, the moving averages."""
+    layer = next(each for each in model.layers if "normalization" in each.name)
+    learner = CNN_MNIST.learner_of(model, moves=True)
+    fused = learner.get_layer(layer.name)
+    own = keras.layers.BatchNormalization.from_config(layer.get_config())
+    random = np.random.default_rng(0)
+    x = tf.constant(random.normal(1, 2, (32, 7, 7, 4)).astype(np.float32))
+    own.build(x.shape)
+    own.set_weights(fused.get_weights())
+    results = []
+    for each in (own, fused):
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            outputs = each(x, training=True)
+            loss = tf.reduce_sum(outputs**3)
+        results.append([outputs, tape.gradient(loss, x), *each.get_weights()])
+    for one, other in zip(*results, strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-3, atol=1e-3)
