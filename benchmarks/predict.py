@@ -8,7 +8,6 @@ assets/results/predict.json. The memory is read from /proc, so it needs Linux.
 """
 
 import contextlib
-import json
 import os
 import subprocess
 import sys
@@ -23,7 +22,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / "assets")]
 
 import draw_images
-from digits import cli, files, network, reading, recorded, results
+from digits import cli, network, reading, recorded
 
 REPEATS = 25  # of a cold start
 PHOTOGRAPHS = 5  # times that the photograph is read
@@ -180,10 +179,7 @@ def main(argv=None):
     with tempfile.TemporaryDirectory() as folder:
         summary["small_pictures"] = small_pictures(Path(folder))
         summary["many_pictures"] = many_pictures(Path(folder))
-    summary |= {"versions": results.versions(), "hardware": results.hardware()}
-    text = json.dumps(summary, indent=1)
-    files.write_text(recorded.path_of("predict"), text + "\n")
-    print(text)
+    recorded.write("predict", summary)
     return 0
 
 

@@ -21,7 +21,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 import tf_cnn
-from digits import UserError, cli, files, mnist, recorded, results
+from digits import UserError, cli, mnist, recorded
 from digits.lazy import LazyModule
 
 tf = LazyModule("tensorflow")
@@ -159,12 +159,8 @@ def main(argv=None):
         "step": step_speed(dataset),
         "keras_example": keras_example(dataset),
         "quick_model": quick_model(),
-        "versions": results.versions(),
-        "hardware": results.hardware(),
     }
-    text = json.dumps(summary, indent=1)
-    files.write_text(recorded.path_of("train"), text + "\n")
-    print(text)
+    recorded.write("train", summary)
     return 0
 
 

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import numpy as np
 
-from digits import UserError
-from digits.results import accuracy_text
+from digits import UserError, files
+from digits.results import accuracy_text, hardware, versions
 
 FOLDER = Path(__file__).resolve().parent.parent / "assets" / "results"
 SCRIPTS = {
@@ -36,6 +36,14 @@ def read(name, maker):
         return json.loads(path_of(name).read_text())
     except FileNotFoundError as error:
         raise UserError(f"{path_of(name)}: no such file; {maker} makes it") from error
+
+
+def write(name, summary):
+    """Record and print what was measured, with the versions and the hardware."""
+    summary = summary | {"versions": versions(), "hardware": hardware()}
+    text = json.dumps(summary, indent=1)
+    files.write_text(path_of(name), text + "\n")
+    print(text)
 
 
 def read_runs(name):
