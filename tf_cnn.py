@@ -263,8 +263,9 @@ def augment(images, seed):
 class Trainer:
     """Trains `network`, and keeps the moving average of its variables in `averaged`.
 
-    view: the network's; images, labels: as those of mnist.Dataset; teacher: None, or a
-    function from pixels to the probabilities that are learned in the labels' place.
+    view: the network's; images: (N, 28, 28) uint8, as it sees them; labels: (N,) uint8;
+    teacher: None, or a function from pixels to the probabilities that are learned in
+    the labels' place.
     """
 
     def __init__(self, args, seed, view, images, labels, teacher):
@@ -281,7 +282,7 @@ class Trainer:
         self.seed, self.batch_size, self.teacher = seed, args.batch_size, teacher
         self.batches = -(-len(images) // args.batch_size)
         self.steps = args.epochs * self.batches
-        self.images = tf.constant(images_seen(images, view)[..., None])
+        self.images = tf.constant(images[..., None])
         self.labels = tf.constant(labels.astype(np.int32))
         signature = [tf.TensorSpec([None], tf.int64), tf.TensorSpec([], tf.int64)]
         self.learn = tf.function(self._learn, input_signature=signature)
@@ -368,11 +369,12 @@ def train(args, dataset, teacher):
     if args.augmentation == "real":
         seeds = [[args.seed, TRAINING, rendering] for rendering in range(RENDERINGS)]
         images, labels = synthesis.with_renderings(images, labels, seeds)
+    views = {view: images_seen(images, view) for view in VIEWS[args.augmentation]}
     seeds = range(args.seed, args.seed + args.ensemble)
-    plan = list(itertools.product(seeds, VIEWS[args.augmentation]))
+    plan = list(itertools.product(seeds, views))
     networks = []
     for number, (seed, view) in enumerate(plan, 1):
-        trainer = Trainer(args, seed, view, images, labels, teacher)
+        trainer = Trainer(args, seed, view, views[view], labels, teacher)
         alone = Ensemble([trainer.averaged])
         for epoch in range(args.epochs):
             label = f"Network {number}/{len(plan)}, epoch {epoch + 1}/{args.epochs}"
