@@ -42,10 +42,15 @@ TINY = 1e-30  # keeps a logarithm finite
 DROPOUT = 0.4
 LABEL_SMOOTHING = 0.05
 PEAK_LEARNING_RATE = 0.004
-QUICK_LEARNING_RATE = 0.008  # for --target_accuracy
 WARM_UP = 0.2  # share of the steps
 WEIGHT_DECAY = 0.05
 AVERAGE_DECAY = 0.99  # of the weights that are averaged, a step
+# For --target_accuracy.
+QUICK_BATCH_SIZE = 64
+QUICK_DROPOUT = 0.2
+QUICK_LEARNING_RATE = 0.008
+QUICK_WARM_UP = 0.05
+QUICK_AVERAGE_DECAY = 0.9
 # What Keras raises at files that are damaged or do not fit.
 LOADING_ERRORS = (
     ValueError,
@@ -59,7 +64,7 @@ LOADING_ERRORS = (
 )
 
 
-def build_network(filters, dense_layers, activation):
+def build_network(filters, dense_layers, activation, dropout=DROPOUT):
     """Return a keras.Model: pixels (N, 28, 28, 1), 0 to 255, to probabilities (N, 10).
 
     filters: the channels of each convolution; where they grow, the picture is halved.
@@ -70,15 +75,17 @@ def build_network(filters, dense_layers, activation):
     for width in filters:
         size = 5 if x.shape[-1] == 1 else 3
         stride = 2 if width > x.shape[-1] else 1
-        x = layers.Conv2D(width, size, stride, "same", use_bias=False)(x)
+        x = layers.Conv2D(
+            width, size, stride, "same", use_bias=False, kernel_initializer="he_normal"
+        )(x)
         x = layers.BatchNormalization(momentum=0.95)(x)
         x = layers.Activation(activation)(x)
     # By default (N, 14, 14, 32), thrice (N, 7, 7, 64) and twice (N, 4, 4, 128).
     x = layers.Flatten()(x)
     for units in dense_layers:
-        x = layers.Dropout(DROPOUT)(x)
+        x = layers.Dropout(dropout)(x)
         x = layers.Dense(units, activation)(x)
-    x = layers.Dropout(DROPOUT)(x)
+    x = layers.Dropout(dropout)(x)
     outputs = layers.Dense(CLASSES, "softmax")(x)
     return keras.Model(inputs, outputs, name="CNN_MNIST")
 
@@ -155,7 +162,7 @@ def affine(images, seed):
     return keras.ops.image.affine_transform(images, transforms)
 
 
-def muon(schedule):
+def muon(schedule, average_decay=AVERAGE_DECAY):
     """Return Keras's Muon, made to take the kernels of convolutions as matrices.
 
     Its own takes matrices only, and leaves the rest to AdamW. A kernel is one with a
@@ -178,27 +185,35 @@ def muon(schedule):
         adam_weight_decay=WEIGHT_DECAY,
         rms_rate=None,
         use_ema=True,
-        ema_momentum=AVERAGE_DECAY,
+        ema_momentum=average_decay,
     )
     optimizer.exclude_from_weight_decay(var_names=["gamma", "beta", "bias"])
     return optimizer
 
 
-def one_cycle(steps):
-    """Return the schedule of a rate that rises to its peak, then falls to 0."""
-    warm_up_steps = max(1, round(WARM_UP * steps))
+def one_cycle(steps, peak=PEAK_LEARNING_RATE, warm_up=WARM_UP):
+    """Return the schedule of a rate that rises to its peak, then falls to 0.
+
+    warm_up: the share of the steps in which it rises.
+    """
+    warm_up_steps = max(1, round(warm_up * steps))
     return keras.optimizers.schedules.CosineDecay(
         initial_learning_rate=0.0,
         decay_steps=max(1, steps - warm_up_steps),
-        warmup_target=PEAK_LEARNING_RATE,
+        warmup_target=peak,
         warmup_steps=warm_up_steps,
     )
 
 
 def cycles(steps):
-    """Return the schedule of a rate that falls from its peak to 0 every `steps`."""
-    schedules = keras.optimizers.schedules
-    return schedules.CosineDecayRestarts(QUICK_LEARNING_RATE, steps, t_mul=1.0)
+    """Return the schedule that is one quick cycle after another, each of `steps`."""
+    cycle = one_cycle(steps, QUICK_LEARNING_RATE, QUICK_WARM_UP)
+
+    class Cycles(keras.optimizers.schedules.LearningRateSchedule):
+        def __call__(self, step):
+            return cycle(step % steps)
+
+    return Cycles()
 
 
 def train(args, dataset):
@@ -209,7 +224,8 @@ def train(args, dataset):
     """
     keras.utils.set_random_seed(args.seed)
     history, target = results.History(args.tensorboard), args.target_accuracy
-    model = build_network(args.filters, args.dense_layers, args.activation)
+    dropout = DROPOUT if target is None else QUICK_DROPOUT
+    model = build_network(args.filters, args.dense_layers, args.activation, dropout)
     model.summary()
     images, validation_images = (
         images[..., None]
@@ -221,14 +237,14 @@ def train(args, dataset):
         images, validation_images = (
             see.predict(each, verbose=0) for each in (images, validation_images)
         )
-        schedule = one_cycle(steps * rounds)
+        optimizer = muon(one_cycle(steps * rounds))
     else:
         steps, rounds = -(-steps // 2), 2 * rounds
-        schedule = cycles(steps)
+        optimizer = muon(cycles(steps), QUICK_AVERAGE_DECAY)
     learner = learner_of(model, moves=target is None)
     loss = keras.losses.CategoricalCrossentropy(label_smoothing=LABEL_SMOOTHING)
     # XLA makes these convolutions slower on a processor.
-    learner.compile(muon(schedule), loss, metrics=["accuracy"], jit_compile=False)
+    learner.compile(optimizer, loss, metrics=["accuracy"], jit_compile=False)
 
     def end_round(_, logs):
         training = logs["loss"], logs["accuracy"]
@@ -406,7 +422,7 @@ def parse_args(argv=None):
     """Return the parsed command line."""
     parser = cli.parser(__doc__)
     flags.add_data_flags(parser, output_dir="output/CNN_MNIST")
-    flags.add_network_flags(parser, epochs=4, batch_size=128)
+    flags.add_network_flags(parser, epochs=6, batch_size=128)
     parser.add_argument(
         "--target_accuracy",
         type=cli.number(float, 1, 100),
@@ -415,6 +431,8 @@ def parse_args(argv=None):
         "but no longer than --epochs",
     )
     flags.add_model_flags(parser, save_model=0)
+    if parser.parse_known_args(argv)[0].target_accuracy:
+        parser.set_defaults(batch_size=QUICK_BATCH_SIZE)
     args = parser.parse_args(argv)
     flags.check_model_flags(parser, args)
     return args
