@@ -422,7 +422,7 @@ def parse_args(argv=None):
     """Return the parsed command line."""
     parser = cli.parser(__doc__)
     flags.add_data_flags(parser, output_dir="output/CNN_MNIST")
-    flags.add_network_flags(parser, epochs=6, batch_size=128)
+    flags.add_network_flags(parser, epochs=6, batch_size=256)
     parser.add_argument(
         "--target_accuracy",
         type=cli.number(float, 1, 100),
