@@ -6,11 +6,12 @@
     python3 tf_cnn.py --distill five.hdf5                        # learns their answers
     python3 load_model.py IMAGE --weights tf_cnn.hdf5            # reads a picture
 
-Six convolutions, three of which halve the picture, and a dense layer; Muon, one cycle
-of the learning rate, affine augmentation, averaged weights.
+Two networks, one of which sees the digit upright, of six convolutions each, three of
+which halve the picture, and a dense layer; Muon, one cycle of the learning rate, affine
+augmentation, averaged weights.
 
-Measured: 99.67 ± 0.01 % of MNIST's test images over 5 seeds, 7 minutes each, on two
-cores; the five together 99.68 %.
+Measured: 99.70 ± 0.03 % of MNIST's test images over 5 seeds, 10 minutes each, on two
+cores; the five together 99.74 %.
 """
 
 import itertools
