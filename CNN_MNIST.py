@@ -9,8 +9,8 @@ The last line loads a file and tests it, training nothing; it reads what Keras 2
 wrote, whole models and weights. With --save_model 1 too, the file gets what
 load_model.py needs to read pictures with it.
 
-Measured: 99.60 ± 0.03 % of MNIST's test images over 2 seeds, 3.4 minutes each, on two
-cores.
+The network sees digits upright. Measured: 99.68 ± 0.04 % of MNIST's test images over 5
+seeds, 4 minutes each, on two cores.
 """
 
 import contextlib
@@ -108,20 +108,28 @@ def learner_of(model, moves):
     """Return a keras.Model that learns in `model`'s place; their weights are in order.
 
     moves: whether it takes images that are upright already, and moves them about in
-    training. Keras's own layers for turns, zooms and shifts would each blur them.
+    training.
     """
 
-    class RandomAffine(keras.layers.Layer):
-        def __init__(self):
-            super().__init__(name="random_affine")
-            self.seed_generator = keras.random.SeedGenerator()
+    def clone(layer):
+        if moves and layer.name == "upright":
+            return random_affine_layer()
+        if isinstance(layer, keras.layers.BatchNormalization):
+            return fused_normalisation(layer.get_config())
+        return type(layer).from_config(layer.get_config())
 
-        def call(self, images, training=False):
-            return affine(images, self.seed_generator) if training else images
+    learner = keras.models.clone_model(model, clone_function=clone)
+    learner.set_weights(model.get_weights())
+    return learner
+
+
+def fused_normalisation(config):
+    """Return a keras.layers.BatchNormalization that is one operation in training.
+
+    Keras's own passes over the data several times.
+    """
 
     class FusedBatchNormalization(keras.layers.BatchNormalization):
-        """One operation of TensorFlow's, where Keras passes over the data thrice."""
-
         def call(self, inputs, training=False, mask=None):
             if not training:
                 return super().call(inputs)
@@ -133,23 +141,31 @@ def learner_of(model, moves):
                 variance=[],
                 epsilon=self.epsilon,
             )
-            for moving, now in (
-                (self.moving_mean, mean),
-                (self.moving_variance, variance),
-            ):
-                moving.assign(self.momentum * moving + (1 - self.momentum) * now)
+            self._follow(self.moving_mean, mean)
+            self._follow(self.moving_variance, variance)
             return outputs
 
-    def clone(layer):
-        if moves and layer.name == "upright":
-            return RandomAffine()
-        is_normalisation = isinstance(layer, keras.layers.BatchNormalization)
-        kind = FusedBatchNormalization if is_normalisation else type(layer)
-        return kind.from_config(layer.get_config())
+        def _follow(self, average, value):
+            average.assign(self.momentum * average + (1 - self.momentum) * value)
 
-    learner = keras.models.clone_model(model, clone_function=clone)
-    learner.set_weights(model.get_weights())
-    return learner
+    return FusedBatchNormalization.from_config(config)
+
+
+def random_affine_layer():
+    """Return a layer that moves images about in training.
+
+    Keras's own layers for turns, zooms and shifts would each blur them.
+    """
+
+    class RandomAffine(keras.layers.Layer):
+        def __init__(self):
+            super().__init__(name="random_affine")
+            self.seed_generator = keras.random.SeedGenerator()
+
+        def call(self, images, training=False):
+            return affine(images, self.seed_generator) if training else images
+
+    return RandomAffine()
 
 
 def affine(images, seed):
