@@ -46,5 +46,6 @@ def test_networks_of_an_ensemble_as_runs_of_their_own():
     ],
 )
 def test_operations_of_a_step(filters, dense_layers, products):
-    model = tf_cnn.ConvolutionalNetwork(filters, dense_layers, "relu", 10, seed=0)
+    shape = filters, dense_layers, "relu", 10
+    model = tf_cnn.ConvolutionalNetwork("plain", *shape, seed=0)
     assert train.operations_an_image(model) == 2 * products
