@@ -354,7 +354,9 @@ def images_seen(images, view):
     """Return what a network of that view is given of images (N, 28, 28) uint8."""
     if view == "plain":
         return images
-    see = tf.function(lambda pixels: tf.round(seen(pixels, view)))
+    see = tf.function(
+        lambda pixels: tf.round(seen(pixels, view)), input_signature=[pixels_spec()]
+    )
     batches = np.array_split(images, -(-len(images) // network.BATCH))
     moved = [see(np.float32(batch)[..., None])[..., 0] for batch in batches]
     return np.concatenate(moved).astype(np.uint8)

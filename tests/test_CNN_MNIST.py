@@ -271,17 +271,8 @@ def test_training_stops_at_its_target(target, halves, capsys, tmp_path):
 
 def test_saved_weights_are_the_averaged_ones(tmp_path):
     """Validation, the test and the file all see the same averaged weights."""
-    flags = [
-        *TINY[:3],
-        "3",
-        *TINY[4:],
-        "--output_dir",
-        str(tmp_path),
-        "-s",
-        "-w",
-        "k.hdf5",
-    ]
-    assert CNN_MNIST.main(flags) == 0
+    flags = [*TINY[:3], "3", *TINY[4:], "--output_dir", str(tmp_path)]
+    assert CNN_MNIST.main([*flags, "-s", "-w", "k.hdf5"]) == 0
     attributes = network.read("k.hdf5")[1]
     dataset = mnist.load("sklearn_digits")
     model = keras.models.load_model("k.hdf5", compile=False)

@@ -115,10 +115,10 @@ def test_an_ensemble_averages_and_is_loaded(ensemble, capsys):
     onnx, attributes = network.read(ensemble)
     images = mnist.read_sklearn_digits()[0][:1000]
     model = tf_cnn.restore(ensemble, attributes)
-    upright = np.float32(geometry.upright(np.float32(images[..., None]), np))
-    views = {"plain": images[..., None], "upright": upright}
+    pixels = np.float32(images[..., None])
+    views = {"plain": pixels, "upright": geometry.upright(pixels, np)}
     assert [member.view for member in model.networks] == 2 * ["plain", "upright"]
-    each = [member(np.float32(views[member.view])) for member in model.networks]
+    each = [member(views[member.view]) for member in model.networks]
     expected = tf.nn.softmax(np.mean(each, axis=0) / attributes["temperature"])
     assert_agrees(network.Network(onnx), images, expected.numpy())
     flags = ["--dataset", "sklearn_digits", "-l", "-w", str(ensemble)]
