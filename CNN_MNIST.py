@@ -105,7 +105,7 @@ def upright_layer():
 
 
 def learner_of(model, moves):
-    """Return a keras.Model that learns in `model`'s place; their weights are in order.
+    """Return a keras.Model that learns in `model`'s place, with the same weights.
 
     moves: whether it takes images that are upright already, and moves them about in
     training.
@@ -238,59 +238,72 @@ def train(args, dataset):
     With args.target_accuracy it learns without augmentation, in cycles of half an
     epoch, until it is that good; each cycle is a row of the history.
     """
+    history = results.History(args.tensorboard)
     keras.utils.set_random_seed(args.seed)
-    history, target = results.History(args.tensorboard), args.target_accuracy
-    dropout = DROPOUT if target is None else QUICK_DROPOUT
+    is_quick = args.target_accuracy is not None
+    dropout = QUICK_DROPOUT if is_quick else DROPOUT
     model = build_network(args.filters, args.dense_layers, args.activation, dropout)
     model.summary()
+    learner = learner_of(model, moves=not is_quick)
     images, validation_images = (
         images[..., None]
         for images in (dataset.train_images, dataset.validation_images)
     )
     steps, rounds = -(-len(images) // args.batch_size), args.epochs
-    if target is None:
+    if is_quick:
+        steps, rounds = -(-steps // 2), 2 * rounds
+        optimizer = muon(cycles(steps), QUICK_AVERAGE_DECAY)
+    else:
         see = keras.Model(model.inputs, model.get_layer("upright").output)
         images, validation_images = (
             see.predict(each, verbose=0) for each in (images, validation_images)
         )
         optimizer = muon(one_cycle(steps * rounds))
-    else:
-        steps, rounds = -(-steps // 2), 2 * rounds
-        optimizer = muon(cycles(steps), QUICK_AVERAGE_DECAY)
-    learner = learner_of(model, moves=target is None)
     loss = keras.losses.CategoricalCrossentropy(label_smoothing=LABEL_SMOOTHING)
-    # XLA makes these convolutions slower on a processor.
+    # XLA takes its time to compile, and is no faster on a processor.
     learner.compile(optimizer, loss, metrics=["accuracy"], jit_compile=False)
-
-    def end_round(_, logs):
-        training = logs["loss"], logs["accuracy"]
-        history.add(training, (logs["val_loss"], logs["val_accuracy"]))
-        # Rounded, since Keras's accuracy is float32.
-        percent = round(100 * logs["val_accuracy"], 3)
-        learner.stop_training = target is not None and percent >= target
-
-    one_hot = keras.utils.to_categorical
+    labels, validation_labels = (
+        keras.utils.to_categorical(labels, CLASSES)
+        for labels in (dataset.train_labels, dataset.validation_labels)
+    )
     with contextlib.redirect_stdout(sys.stderr):  # Keras's progress bar is no result
         learner.fit(
             images,
-            one_hot(dataset.train_labels, CLASSES),
+            labels,
             args.batch_size,
             epochs=rounds,
             steps_per_epoch=steps,
             verbose=1 if sys.stderr.isatty() else 2,
             callbacks=[
                 keras.callbacks.SwapEMAWeights(),
-                keras.callbacks.LambdaCallback(on_epoch_end=end_round),
+                recorder(history, args.target_accuracy),
             ],
-            validation_data=(
-                validation_images,
-                one_hot(dataset.validation_labels, CLASSES),
-            ),
+            validation_data=(validation_images, validation_labels),
         )
-    if target and not learner.stop_training:
-        print(f"{args.epochs} epochs did not reach {target} %", file=sys.stderr)
+    if is_quick and not learner.stop_training:
+        message = f"{args.epochs} epochs did not reach {args.target_accuracy} %"
+        print(message, file=sys.stderr)
     model.set_weights(learner.get_weights())
     return model, history
+
+
+def recorder(history, target_accuracy):
+    """Return the Keras callback that adds each epoch, or cycle, to a results.History.
+
+    It ends the training at a validation accuracy of `target_accuracy`, in per cent, if
+    that is not None.
+    """
+
+    class Recorder(keras.callbacks.Callback):
+        def on_epoch_end(self, _, logs):
+            validation = logs["val_loss"], logs["val_accuracy"]
+            history.add((logs["loss"], logs["accuracy"]), validation)
+            if target_accuracy is not None:
+                # Rounded, since Keras's accuracy is float32.
+                percent = round(100 * logs["val_accuracy"], 3)
+                self.model.stop_training = percent >= target_accuracy
+
+    return Recorder()
 
 
 class Classifier:

@@ -6,9 +6,8 @@
     python3 tf_cnn.py --distill five.hdf5                        # learns their answers
     python3 load_model.py IMAGE --weights tf_cnn.hdf5            # reads a picture
 
-Two networks, one of which sees the digit upright, of six convolutions each, three of
-which halve the picture, and a dense layer; Muon, one cycle of the learning rate, affine
-augmentation, averaged weights.
+Two networks, one of which sees the digit upright, of six convolutions and a dense layer
+each; Muon, one cycle of the learning rate, affine augmentation, averaged weights.
 
 Measured: 99.70 ± 0.03 % of MNIST's test images over 5 seeds, 10 minutes each, on two
 cores; the five together 99.74 %.
@@ -45,10 +44,10 @@ tf2onnx = LazyModule("tf2onnx")
 
 SCRIPT = "tf_cnn.py"
 CLASSES = {"mnist": network.CLASSES, "real": network.CLASSES + network.JUNK}
+BLOCK = 2  # pixels each way: they become the channels of one place
 RENDERINGS = 2  # of each training image, for --augmentation real
-# What the networks of a seed see: images as they are, or upright. Those of two views
-# err differently.
-VIEWS = {"mnist": ("plain", "upright"), "real": ("plain",)}
+# What the networks of a seed see: images as they are, or upright. They err differently.
+VIEWS = "plain", "upright"
 TRAINING, VALIDATION, TEST = range(3)  # each has junk and pens of its own
 DROPOUT = 0.4
 LABEL_SMOOTHING = 0.05
@@ -69,6 +68,33 @@ def pixels_spec():
     return tf.TensorSpec((None, 28, 28, 1), tf.float32, name="pixels")
 
 
+def convolve(x, kernel, stride):
+    """Return x (N, S, S, channels) convolved, padded as TensorFlow's "SAME".
+
+    kernel: (K, K, channels, width); the result is (N, S / stride, S / stride, width).
+    """
+    return tf.nn.conv2d(x, kernel, stride, "SAME")
+
+
+def convolve_by_product(x, kernel, stride):
+    """Return what `convolve` does, as one matrix product.
+
+    cv2.dnn multiplies large matrices faster than it convolves small images.
+    """
+    size, side, width = kernel.shape[0], -(-x.shape[1] // stride), kernel.shape[3]
+    last = (side - 1) * stride + 1
+    padding = max(last - 1 + size - x.shape[1], 0)
+    around = [padding // 2, padding - padding // 2]
+    x = tf.pad(x, [[0, 0], around, around, [0, 0]])
+    patches = [
+        x[:, down : down + last : stride, right : right + last : stride]
+        for down, right in itertools.product(range(size), repeat=2)
+    ]
+    rows = tf.reshape(tf.concat(patches, axis=3), (-1, np.prod(kernel.shape[:3])))
+    product = rows @ tf.reshape(kernel, (-1, width))
+    return tf.reshape(product, (-1, side, side, width))
+
+
 class ConvolutionalNetwork:
     """Maps pixels (N, 28, 28, 1) float32, 0 to 255, to logits (N, classes).
 
@@ -79,16 +105,17 @@ class ConvolutionalNetwork:
     def __init__(self, view, filters, dense_layers, activation, classes, seed):
         self.view, self.classes = view, classes
         self.activation = getattr(tf.nn, activation)
-        self.variables, self.strides, channels, side = {}, {}, 1, 28
+        self.variables, self.strides = {}, {}
+        side, channels = 28 // BLOCK, BLOCK**2
         random = np.random.default_rng(seed)
         for layer, width in enumerate(filters, 1):
-            name, size = f"convolution{layer}", 5 if layer == 1 else 3
-            self._add_kernel(name, (size, size, channels, width), random)
+            name = f"convolution{layer}"
+            self._add_kernel(name, (3, 3, channels, width), random)
             self._add(f"{name}/scale", tf.ones(width))
             self._add(f"{name}/offset", tf.zeros(width))
             self._add(f"{name}/moving_mean", tf.zeros(width), trainable=False)
             self._add(f"{name}/moving_variance", tf.ones(width), trainable=False)
-            self.strides[name] = 2 if width > channels else 1
+            self.strides[name] = 2 if layer > 1 and width > channels else 1
             side, channels = -(-side // self.strides[name]), width
         units = [side * side * channels, *dense_layers, classes]
         self.dense = [f"dense{layer}" for layer in range(1, len(units))]
@@ -105,13 +132,22 @@ class ConvolutionalNetwork:
         value = random.normal(0, np.sqrt(2 / np.prod(shape[:-1])), shape)
         self._add(f"{name}/kernel", value.astype(np.float32))
 
-    def __call__(self, pixels, dropout_seed=None):
-        """Return logits; a `dropout_seed`, (2,) int, makes it a pass of training."""
+    def __call__(self, pixels, dropout_seed=None, convolution=convolve):
+        """Return logits; a `dropout_seed`, (2,) int, makes it a pass of training.
+
+        convolution: `convolve`, or another function that does the same.
+        """
         training = dropout_seed is not None
-        x = pixels / 255  # (N, 28, 28, 1)
+        # A convolution of a single channel is slow.
+        x = tf.nn.space_to_depth(pixels / 255, BLOCK)  # (N, 14, 14, 4)
         for name, stride in self.strides.items():
-            x = tf.nn.conv2d(x, self.variables[f"{name}/kernel"], stride, "SAME")
-            x = self.activation(self._normalised(x, name, training))
+            kernel = self.variables[f"{name}/kernel"]
+            if training:
+                x = self._batch_normalised(convolution(x, kernel, stride), name)
+            else:
+                factor, offset = self._folded_normalisation(name)
+                x = convolution(x, kernel * factor, stride) + offset
+            x = self.activation(x)
         # By default (N, 14, 14, 32), thrice (N, 7, 7, 64) and twice (N, 4, 4, 128).
         x = tf.reshape(x, (-1, np.prod(x.shape[1:])))
         for index, name in enumerate(self.dense):
@@ -123,18 +159,29 @@ class ConvolutionalNetwork:
             x = x @ self.variables[f"{name}/kernel"] + self.variables[f"{name}/bias"]
         return x
 
-    def _normalised(self, x, name, training):
-        """Return x batch-normalised, and in training follow its mean and variance."""
+    def _batch_normalised(self, x, name):
+        """Return x batch-normalised, and follow its mean and variance."""
+        x, batch_mean, batch_variance, *_ = tf.raw_ops.FusedBatchNormV3(
+            x=x,
+            scale=self.variables[f"{name}/scale"],
+            offset=self.variables[f"{name}/offset"],
+            mean=[],
+            variance=[],
+            epsilon=EPSILON,
+        )
+        for average, value in (
+            (self.variables[f"{name}/moving_mean"], batch_mean),
+            (self.variables[f"{name}/moving_variance"], batch_variance),
+        ):
+            average.assign(moving_average(average, value, NORMALISATION_DECAY))
+        return x
+
+    def _folded_normalisation(self, name):
+        """Return what normalising by the moving averages multiplies by, and adds."""
         parts = ("scale", "offset", "moving_mean", "moving_variance")
         scale, offset, mean, variance = (self.variables[f"{name}/{p}"] for p in parts)
-        if not training:
-            return tf.nn.batch_normalization(x, mean, variance, offset, scale, EPSILON)
-        x, batch_mean, batch_variance, *_ = tf.raw_ops.FusedBatchNormV3(
-            x=x, scale=scale, offset=offset, mean=[], variance=[], epsilon=EPSILON
-        )
-        mean.assign(moving_average(mean, batch_mean, NORMALISATION_DECAY))
-        variance.assign(moving_average(variance, batch_variance, NORMALISATION_DECAY))
-        return x
+        factor = scale / tf.sqrt(variance + EPSILON)
+        return factor, offset - mean * factor
 
 
 class Ensemble:
@@ -152,11 +199,14 @@ class Ensemble:
         }
         self.infer = tf.function(self.__call__, input_signature=[pixels_spec()])
 
-    def __call__(self, pixels):
-        """Return logits (N, classes)."""
+    def __call__(self, pixels, convolution=convolve):
+        """Return logits (N, classes); convolution: as a network takes it."""
         views = {member.view for member in self.networks}
         seen_by = {view: seen(pixels, view) for view in sorted(views)}
-        logits = [member(seen_by[member.view]) for member in self.networks]
+        logits = [
+            member(seen_by[member.view], convolution=convolution)
+            for member in self.networks
+        ]
         return tf.add_n(logits) / len(self.networks)
 
 
@@ -274,9 +324,7 @@ class Trainer:
         shape = view, args.filters, args.dense_layers, args.activation, self.classes
         self.network = ConvolutionalNetwork(*shape, seed)
         self.averaged = ConvolutionalNetwork(*shape, seed)
-        kernels = [v for v in self.network.trainable if v.shape.rank == 4]
-        # The first convolution's kernel has a single channel, no matrix worth the name.
-        self.muon = Muon(kernels[1:])
+        self.muon = Muon([v for v in self.network.trainable if v.shape.rank == 4])
         of_muon = {v.ref() for v in self.muon.variables}
         rest = [v for v in self.network.trainable if v.ref() not in of_muon]
         self.adamw = AdamW(rest)
@@ -372,7 +420,7 @@ def train(args, dataset, teacher):
     if args.augmentation == "real":
         seeds = [[args.seed, TRAINING, rendering] for rendering in range(RENDERINGS)]
         images, labels = synthesis.with_renderings(images, labels, seeds)
-    views = {view: images_seen(images, view) for view in VIEWS[args.augmentation]}
+    views = {view: images_seen(images, view) for view in VIEWS}
     seeds = range(args.seed, args.seed + args.ensemble)
     plan = list(itertools.product(seeds, views))
     networks = []
@@ -427,7 +475,7 @@ def measure_rejection(model, temperature, args, dataset):
 
 def score_alone(model, args, dataset, history):
     """Return a dict for each seed: how the networks of that seed read by themselves."""
-    scores, views = [], len(VIEWS[args.augmentation])
+    scores, views = [], len(VIEWS)
     for number in range(args.ensemble):
         seed, epochs = args.seed + number, views * args.epochs
         alone = Ensemble(model.networks[number * views :][:views])
@@ -463,8 +511,13 @@ def predictor(model):
 def to_onnx(model, temperature):
     """Return the ONNX bytes of pixels (N, 28, 28, 1), 0 to 255, to probabilities."""
     logging.getLogger("tf2onnx").setLevel(logging.ERROR)
-    infer = tf.function(lambda pixels: tf.nn.softmax(model(pixels) / temperature))
-    proto, _ = tf2onnx.convert.from_function(infer, input_signature=[pixels_spec()])
+
+    def infer(pixels):
+        return tf.nn.softmax(model(pixels, convolve_by_product) / temperature)
+
+    proto, _ = tf2onnx.convert.from_function(
+        tf.function(infer), input_signature=[pixels_spec()]
+    )
     return proto.SerializeToString()
 
 
@@ -504,8 +557,9 @@ def restore(path, attributes):
         count = arguments["ensemble"]
         if count not in range(1, MOST_NETWORKS + 1):
             raise ValueError(count)
-        views = VIEWS[arguments["augmentation"]] * count
-        networks = [ConvolutionalNetwork(view, *shape, seed=0) for view in views]
+        networks = [
+            ConvolutionalNetwork(view, *shape, seed=0) for view in VIEWS * count
+        ]
         model = Ensemble(networks)
         for name, variable in model.variables.items():
             variable.assign(stored[name])

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 import cv2
 import numpy as np
 
-from digits.geometry import LEAST_VARIANCE, LONGER_SIDE, MIDDLE
+from digits.geometry import LEAST_VARIANCE, MIDDLE, side_of
 from digits.normalise import SIZE
 
 BLOCK = 200  # images: what they need at once fits into a processor's cache
@@ -33,8 +33,9 @@ def in_blocks(work, images):
 def upright(images):
     """Return images (N, 28, 28) with their main axis upright, as large as all others.
 
-    images: 0 to 255; at most 1,000. Returns float32, 0 to 255. As geometry.upright does
-    it, whose sources it names; cv2.remap is faster, but no part of a network's graph.
+    images: 0 to 255; at most 1,000, for cv2.remap takes 32,767 rows. Returns float32,
+    0 to 255. As geometry.upright does it, whose sources it names, but for what lies
+    beyond the border; cv2.remap is faster, but no part of a network's graph.
     """
     images = images.astype(np.float32)
     places = np.arange(SIZE, dtype=np.float32)
@@ -48,10 +49,8 @@ def upright(images):
     mu20 = (columns * right**2).sum(axis=1) / mass - slant * mu11  # once upright
     width, height = 4 * np.sqrt(np.maximum(mu20, LEAST_VARIANCE)), 4 * np.sqrt(mu02)
     longer = np.maximum(width, height)
-    aspect = np.minimum(width, height) / longer
-    shorter_side = LONGER_SIDE * np.sqrt(np.sin(np.pi / 2 * aspect))
-    across = width / np.where(width == longer, LONGER_SIDE, shorter_side)
-    along = height / np.where(height == longer, LONGER_SIDE, shorter_side)
+    across = width / side_of(width / longer, np)
+    along = height / side_of(height / longer, np)
     down = (places - MIDDLE) * along[:, None]
     right = (places - MIDDLE) * across[:, None]
     source_x = x[:, None, None] + (slant[:, None] * down)[..., None] + right[:, None]

@@ -144,7 +144,7 @@ def write(folder, dataset, summary, predictions):
 
 
 class History:
-    """The course of a training, which starts now: `rows`, one an epoch.
+    """The course of a training, which starts now: `rows`, one an epoch or cycle.
 
     The epochs of an ensemble's networks are counted through. board: a folder for
     TensorBoard, or None.

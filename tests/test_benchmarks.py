@@ -40,9 +40,9 @@ def test_networks_of_an_ensemble_as_runs_of_their_own():
 @pytest.mark.parametrize(
     ("filters", "dense_layers", "products"),
     [
-        # 14x14 positions of 5x5 kernels, in two passes; 7x7x3x3 then; the dense layer.
-        ([2, 3], [], 2 * 196 * 25 * 2 + 3 * 49 * 9 * 2 * 3 + 3 * 147 * 10),
-        ([2, 2], [4], 2 * 196 * 25 * 2 + 3 * 196 * 9 * 4 + 3 * (392 * 4 + 4 * 10)),
+        # 14x14 positions of 3x3x4 kernels, in two passes; then 3x3; the dense layer.
+        ([2, 3], [], 2 * 196 * 36 * 2 + 3 * 49 * 9 * 2 * 3 + 3 * 147 * 10),
+        ([2, 2], [4], 2 * 196 * 36 * 2 + 3 * 196 * 9 * 4 + 3 * (392 * 4 + 4 * 10)),
     ],
 )
 def test_operations_of_a_step(filters, dense_layers, products):

@@ -4,6 +4,7 @@ import sys
 import cv2
 import numpy as np
 import pytest
+from PIL import Image
 
 from conftest import ROOT
 from digits import UserError
@@ -39,6 +40,19 @@ def test_ink_on_a_transparent_ground(tmp_path, ink, paper):
     decoded, _ = decode(save(tmp_path / "a.png", picture))
     assert (decoded[0, 0] == paper).all()
     assert (decoded[20, 15] == ink).all()
+
+
+@pytest.mark.parametrize("mode", ["P", "RGB"])
+def test_a_transparent_colour(tmp_path, mode):
+    ground = (9, 9, 9) if mode == "RGB" else 9  # as dark as the ink
+    picture = Image.new(mode, (30, 40), ground)
+    picture.paste((0, 0, 0) if mode == "RGB" else 0, (14, 10, 17, 30))
+    if mode == "P":
+        picture.putpalette([0, 0, 0] * 10)
+    picture.save(tmp_path / "a.png", transparency=ground)
+    decoded, _ = decode(tmp_path / "a.png")
+    assert (decoded[0, 0] == 255).all()
+    assert (decoded[20, 15] == 0).all()
 
 
 def test_exif_turns_the_picture():

@@ -77,6 +77,17 @@ def test_every_activation_runs_in_opencv(activation):
     np.testing.assert_allclose(found, expected, atol=1e-5)
 
 
+@pytest.mark.parametrize("side", [3, 4, 14])
+@pytest.mark.parametrize("stride", [1, 2])
+def test_a_product_convolves(side, stride):
+    random = np.random.default_rng(0)
+    images = random.normal(size=(2, side, side, 5)).astype(np.float32)
+    kernel = random.normal(size=(3, 3, 5, 4)).astype(np.float32)
+    expected = tf_cnn.convolve(images, kernel, stride)
+    found = tf_cnn.convolve_by_product(images, kernel, stride)
+    np.testing.assert_allclose(found, expected, atol=1e-5)
+
+
 def test_same_seed_same_weights(tf_model):
     flags = ["--dense_layers", "16", "--save_weights", "again.hdf5"]
     assert tf_cnn.main([*TINY, *flags]) == 0
