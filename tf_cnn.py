@@ -403,11 +403,11 @@ def images_seen(images, view):
     if view == "plain":
         return images
     see = tf.function(
-        lambda pixels: tf.round(seen(pixels, view)), input_signature=[pixels_spec()]
+        lambda pixels: tf.reshape(tf.round(seen(pixels, view)), (-1, 28 * 28)),
+        input_signature=[pixels_spec()],
     )
-    batches = np.array_split(images, -(-len(images) // network.BATCH))
-    moved = [see(np.float32(batch)[..., None])[..., 0] for batch in batches]
-    return np.concatenate(moved).astype(np.uint8)
+    moved = network.in_batches(lambda pixels: see(pixels).numpy(), images, 28 * 28)
+    return moved.astype(np.uint8).reshape(images.shape)
 
 
 def train(args, dataset, teacher):

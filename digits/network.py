@@ -67,15 +67,15 @@ class Network:
         return np.pad(outputs, ((0, 0), (0, missing)))
 
 
-def in_batches(run, images, classes):
-    """Return (N, classes) of images (N, 28, 28), by calls of `run` on BATCH each.
+def in_batches(run, images, width):
+    """Return (N, width) of images (N, 28, 28), by calls of `run` on BATCH each.
 
     images: 0 to 255; run: a function from pixels (BATCH or fewer, 28, 28, 1) float32 to
-    (…, classes) float32.
+    (…, width) float32.
     """
     starts = range(0, len(images), BATCH)
     batches = [run(np.float32(images[i : i + BATCH])[..., None]) for i in starts]
-    return np.concatenate([np.empty((0, classes), np.float32), *batches])
+    return np.concatenate([np.empty((0, width), np.float32), *batches])
 
 
 @contextlib.contextmanager

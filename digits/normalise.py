@@ -41,7 +41,8 @@ def is_mnist_image(ink):
 
 def centre_of_mass(ink):
     """Return (x, y) of the mass of ink (H, W), uint8 or float32, that is not all 0."""
-    moments = cv2.moments(ink)
+    # OpenCV takes two columns of float32 for a list of points.
+    moments = cv2.moments(np.float64(ink))
     return moments["m10"] / moments["m00"], moments["m01"] / moments["m00"]
 
 

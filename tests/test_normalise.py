@@ -31,6 +31,14 @@ def test_aspect_is_kept():
     assert cv2.boundingRect(image)[2:] == (4, 20)
 
 
+@pytest.mark.parametrize("width", range(1, 25))
+def test_bars_of_every_width(width):
+    image = normalise(np.full((80, width), 255, np.uint8))
+    moments = cv2.moments(image)
+    middle = moments["m10"] / moments["m00"], moments["m01"] / moments["m00"]
+    np.testing.assert_allclose(middle, 13.5, atol=0.5)
+
+
 @pytest.mark.parametrize("width", [5, 9, 15])
 def test_stroke_width(width):
     ink = np.zeros((120, 120), np.uint8)
