@@ -49,13 +49,16 @@ def assert_one_line(path, capsys):
     assert status == (1 if err else 0)
 
 
-@pytest.mark.parametrize("kind", FORMATS)
-@hypothesis.settings(
+SETTINGS = hypothesis.settings(
     max_examples=15,
     deadline=None,
     derandomize=True,
     suppress_health_check=[hypothesis.HealthCheck.function_scoped_fixture],
 )
+
+
+@pytest.mark.parametrize("kind", FORMATS)
+@SETTINGS
 @hypothesis.given(data=strategies.data())
 def test_mutated_and_truncated_files(kind, data, tmp_path, capsys):
     content = bytearray(encoded(drawn(), kind))
@@ -67,6 +70,21 @@ def test_mutated_and_truncated_files(kind, data, tmp_path, capsys):
         content[place] = value
     path = tmp_path / "hostile.png"
     path.write_bytes(content[: data.draw(strategies.integers(1, len(content)))])
+    assert_one_line(path, capsys)
+
+
+@SETTINGS
+@hypothesis.given(data=strategies.data())
+def test_drawn_bars(data, tmp_path, capsys):
+    places = strategies.integers(2, 50)
+    sides = strategies.integers(1, 8) | strategies.integers(9, 48)
+    picture = np.full((100, 100), 255, np.uint8)
+    for x, y, width, height in data.draw(
+        strategies.lists(strategies.tuples(places, places, sides, sides), max_size=4)
+    ):
+        picture[y : y + height, x : x + width] = data.draw(strategies.integers(0, 200))
+    path = tmp_path / "bars.png"
+    cv2.imwrite(str(path), picture)
     assert_one_line(path, capsys)
 
 
