@@ -145,9 +145,13 @@ def _is_mnist_picture(picture):
 
 
 def _only_digit(picture, looks, network):
-    """Return [Look] at the likeliest digit, as if it was sure, or none of no ink."""
-    best = _likeliest(looks, network)
-    if best is None or best.chance < SURE:
+    """Return [Look] at the only digit, as if it was sure, or none of no ink.
+
+    It is what is read in any case, if that is one digit; else the likeliest.
+    """
+    digits = _digits(picture, looks, network, THRESHOLD)
+    best = digits[0] if len(digits) == 1 else _likeliest(looks, network)
+    if best is None or best.chance < THRESHOLD:
         others = [
             _likeliest(look_at(pieces, network), network)
             for pieces in other_pieces(picture)

@@ -25,7 +25,7 @@ COMPANY = 2  # sure digits on the picture: there may well be more
 SLANTS = -0.25, 0.0, 0.25  # of a cut between two digits, rightwards a pixel down
 CUTS = 3  # at each slant, where the least ink is
 MIDDLE = 0.2, 0.8  # of the width: where a cut may be
-LEAST_SPLIT = 0.8  # probability of a split that is believed
+LEAST_SPLIT = 0.7  # probability of a split that is believed
 TURNS = -8, 8  # degrees: a doubtful piece is also seen so
 
 

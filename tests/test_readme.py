@@ -56,6 +56,8 @@ def run(command, folder):
         for argument in arguments
     ]
     arguments += ["--help"] if script in RECORDING else BUDGET.get(script, [])
+    if "--ensemble" in arguments:
+        arguments += ["--ensemble", "2"]  # more take longer, and show no more
     done = subprocess.run(
         [sys.executable, ROOT / script, *arguments],
         cwd=folder,
