@@ -238,8 +238,8 @@ def train(args, dataset):
     With args.target_accuracy it learns without augmentation, in cycles of half an
     epoch, until it is that good; each cycle is a row of the history.
     """
-    history = results.History(args.tensorboard)
     keras.utils.set_random_seed(args.seed)
+    history = results.History(args.tensorboard)
     is_quick = args.target_accuracy is not None
     dropout = QUICK_DROPOUT if is_quick else DROPOUT
     model = build_network(args.filters, args.dense_layers, args.activation, dropout)
