@@ -239,7 +239,7 @@ def train(args, dataset):
     epoch, until it is that good; each cycle is a row of the history.
     """
     keras.utils.set_random_seed(args.seed)
-    history = results.History(args.tensorboard)
+    history = results.History(args.tensorboard)  # its clock leaves the import out
     is_quick = args.target_accuracy is not None
     dropout = QUICK_DROPOUT if is_quick else DROPOUT
     model = build_network(args.filters, args.dense_layers, args.activation, dropout)

@@ -149,8 +149,8 @@ def _only_digit(picture, looks, network):
 
     It is what is read in any case, if that is one digit; else the likeliest.
     """
-    digits = _digits(picture, looks, network, THRESHOLD)
-    best = digits[0] if len(digits) == 1 else _likeliest(looks, network)
+    read = _digits(picture, looks, network, THRESHOLD)
+    best = read[0] if len(read) == 1 else _likeliest(looks, network)
     if best is None or best.chance < THRESHOLD:
         others = [
             _likeliest(look_at(pieces, network), network)
