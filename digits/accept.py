@@ -13,6 +13,8 @@ LETTER_SPACE = 0.7  # of the usual height: wider gaps part words
 def accept(looks, threshold):
     """Return the Looks that show digits of at least the probability `threshold`."""
     likely = [look for look in looks if look.chance >= threshold]
+    if len(looks) == 1:  # nothing to compare it with
+        return likely
     usual = usual_height([look.piece.height for look in likely])
     looks = of_digits_size(looks, likely)
     junk = sum(look.chance < threshold for look in looks)

@@ -14,8 +14,9 @@ from digits.arrange import arrange
 from digits.decode import SUFFIXES, decode, ending_of
 from digits.find import FAINT_FRINGE, Piece, find_digits
 from digits.ink import coarse, extract_ink, flat_paper, is_light_on_dark
+from digits.look import SURE, look_at
 from digits.normalise import SIZE, is_mnist_image
-from digits.second_look import LEAST_JOINED, SURE, joined, look_again, look_at
+from digits.second_look import LEAST_JOINED, joined, look_again
 
 THRESHOLD = 0.5  # below it another digit, or none, is as likely
 PICTURES_AT_ONCE = 32  # classified together: of 8 MB each at most

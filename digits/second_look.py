@@ -1,57 +1,20 @@
 """A second look at what the network is unsure of: joined, split or turned, whichever it
 reads best.
-
-Several segmentations are offered and the network's probabilities decide among them
-(heuristic over-segmentation, LeCun et al., 1998, section V). The probability of a
-segmentation is the product of its pieces'.
 """
-
-from typing import NamedTuple
 
 import cv2
 import numpy as np
 
 from digits.find import Piece, gap, usual_height
-from digits.normalise import SIZE, normalise
+from digits.look import SURE, look_at
+from digits.normalise import SIZE
+from digits.split import split_where_better
 
-SURE = 0.9  # a piece's probability of being its digit: no second look above
 MOST_DOUBTS = 40  # pieces: where there are more, the picture is full of something else
 JOIN_SHARE = 0.35  # of the taller piece's height: how far two parts of a digit lie
 LEAST_JOINED = 0.5  # probability of a union that is believed
 TALLEST_JOINED = 2  # times the usual height of a digit on the picture
-WIDE = 0.8  # width to height of a piece that may be two digits beside others …
-WIDE_ALONE = 1.1  # … or alone: a W is no 11
-COMPANY = 2  # sure digits on the picture: there may well be more
-SLANTS = -0.25, 0.0, 0.25  # of a cut between two digits, rightwards a pixel down
-CUTS = 3  # at each slant, where the least ink is
-MIDDLE = 0.2, 0.8  # of the width: where a cut may be
-LEAST_SPLIT = 0.7  # probability of a split that is believed
 TURNS = -8, 8  # degrees: a doubtful piece is also seen so
-
-
-class Look(NamedTuple):
-    """A Piece, the image (28, 28) uint8 of it and its probabilities (11,) float32."""
-
-    piece: Piece
-    image: np.ndarray
-    probabilities: np.ndarray
-
-    @property
-    def digit(self):
-        """The likeliest digit, 0 to 9."""
-        return int(self.probabilities[:10].argmax())
-
-    @property
-    def chance(self):
-        """The probability of that digit, 0 to 1."""
-        return float(self.probabilities[:10].max())
-
-
-def look_at(pieces, network):
-    """Return a Look at each of the Pieces."""
-    images = [normalise(piece.ink) for piece in pieces]
-    probabilities = network.probabilities(np.array(images))
-    return [Look(*each) for each in zip(pieces, images, probabilities, strict=True)]
 
 
 def look_again(looks, network):
@@ -60,9 +23,7 @@ def look_again(looks, network):
     if not 0 < doubts <= MOST_DOUBTS:
         return looks
     looks = joined_where_better(looks, network)
-    in_company = sum(look.chance >= SURE for look in looks) >= COMPANY
-    wide = WIDE if in_company else WIDE_ALONE
-    looks = [part for look in looks for part in split_where_better(look, network, wide)]
+    looks = split_where_better(looks, network)
     return turned_where_unsure(looks, network)
 
 
@@ -108,61 +69,6 @@ def joined(one, other):
         columns = slice(piece.x - x, piece.x - x + piece.width)
         ink[rows, columns] = np.maximum(ink[rows, columns], piece.ink)
     return Piece(x, y, right - x, bottom - y, ink)
-
-
-def split_where_better(look, network, wide, depth=2):
-    """Return [look], or Looks at the digits that it is more likely made of.
-
-    wide: the width to height of what may be two digits.
-    """
-    piece = look.piece
-    if not depth or look.chance >= SURE or piece.width < wide * piece.height:
-        return [look]
-    cuts = [parts for slant in SLANTS for parts in cut(piece, slant)]
-    looks = look_at([part for parts in cuts for part in parts], network)
-    pairs = list(zip(looks[::2], looks[1::2], strict=True))
-    best = max(pairs, key=lambda pair: pair[0].chance * pair[1].chance, default=None)
-    if best is None:
-        return [look]
-    parts = [
-        part
-        for half in best
-        for part in split_where_better(half, network, wide, depth - 1)
-    ]
-    chance = float(np.prod([part.chance for part in parts]))
-    return parts if chance > max(LEAST_SPLIT, look.chance) else [look]
-
-
-def cut(piece, slant):
-    """Return [(left Piece, right Piece)] of cuts where the strokes are thinnest."""
-    height, width = piece.ink.shape
-    shift = np.rint(slant * (np.arange(height) - height / 2)).astype(int)
-    columns = np.arange(width) - shift[:, None]
-    crossed = np.zeros(width)
-    inside = (columns >= 0) & (columns < width)
-    np.add.at(crossed, columns[inside], piece.ink[inside])
-    low, high = (round(share * width) for share in MIDDLE)
-    cuts = []
-    for _ in range(CUTS):
-        if crossed[low:high].min(initial=np.inf) == np.inf:
-            break
-        x = low + int(crossed[low:high].argmin())
-        crossed[max(0, x - width // 10) : x + width // 10 + 1] = np.inf
-        left = columns <= x
-        parts = [trimmed(piece, left), trimmed(piece, ~left)]
-        if all(parts):
-            cuts.append(tuple(parts))
-    return cuts
-
-
-def trimmed(piece, mask):
-    """Return the Piece that is left of a piece where mask (H, W) bool is true."""
-    ink = np.where(mask, piece.ink, 0).astype(np.uint8)
-    x, y, width, height = cv2.boundingRect(ink)
-    if min(width, height) < 2:
-        return None
-    box = piece.x + x, piece.y + y, width, height
-    return Piece(*box, ink[y : y + height, x : x + width])
 
 
 def turned_where_unsure(looks, network):

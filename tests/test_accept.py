@@ -2,7 +2,7 @@ import numpy as np
 
 from digits.accept import accept, words, worth
 from digits.find import Piece
-from digits.second_look import Look
+from digits.look import Look
 
 
 def look(x, chance, height=40, y=100, digit=3):

@@ -1,13 +1,11 @@
-import cv2
 import numpy as np
-import pytest
 
 from conftest import ROOT
-from digits import junk, second_look
 from digits.decode import decode
 from digits.find import Piece, find_digits
 from digits.ink import extract_ink
-from digits.second_look import cut, joined, look_again, look_at
+from digits.look import look_at
+from digits.second_look import joined, look_again
 
 
 def piece_of(name):
@@ -25,19 +23,6 @@ def as_piece(ink):
 def read(pieces, network):
     looks = look_again(look_at(pieces, network), network)
     return sorted((look.piece.x, look.digit) for look in looks)
-
-
-@pytest.mark.parametrize(
-    "names", [("2a.jpg", "3a.jpg"), ("3a.jpg", "2a.jpg"), ("9a.jpg", "8a.jpg")]
-)
-def test_touching_digits_are_split(names, shipped):
-    inks = [
-        cv2.resize(piece_of(name).ink, (70, 100), interpolation=cv2.INTER_AREA)
-        for name in names
-    ]
-    touching = as_piece(junk.side_by_side(*inks, -3))
-    digits = [digit for _, digit in read([touching], shipped)]
-    assert digits == [int(name[0]) for name in names]
 
 
 def test_loose_parts_are_joined(shipped):
@@ -61,16 +46,3 @@ def test_joined():
     both = joined(one, other)
     assert both[:4] == (10, 20, 8, 13)
     assert both.ink[0, 0] == 100 and both.ink[12, 7] == 200 and both.ink[7, 0] == 0
-
-
-@pytest.mark.parametrize("slant", second_look.SLANTS)
-def test_a_cut_parts_all_ink(slant):
-    ink = np.zeros((40, 60), np.uint8)
-    ink[5:35, 5:25] = ink[5:35, 32:55] = 255
-    ink[18:21, 20:40] = 255
-    cuts = cut(as_piece(ink), slant)
-    assert cuts
-    for left, right in cuts:
-        assert left.x <= right.x
-        total = int(left.ink.sum(dtype=int) + right.ink.sum(dtype=int))
-        assert total == ink.sum(dtype=int)

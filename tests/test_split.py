@@ -1,0 +1,137 @@
+import itertools
+
+import cv2
+import numpy as np
+import pytest
+
+from conftest import ROOT
+from digits import junk
+from digits.decode import decode
+from digits.find import Piece, find_digits
+from digits.ink import extract_ink
+from digits.look import Look, look_at
+from digits.split import (
+    BEND,
+    cheapest_ways,
+    likeliest_way,
+    parts_between,
+    seams,
+    split_where_better,
+)
+
+
+def drawn(name):
+    """Return the ink of the only digit in one of assets/images, 70x100 pixels."""
+    picture, _ = decode(ROOT / "assets" / "images" / name)
+    (piece,) = find_digits(extract_ink(picture))
+    return cv2.resize(piece.ink, (70, 100), interpolation=cv2.INTER_AREA)
+
+
+def as_piece(ink):
+    height, width = ink.shape
+    return Piece(5, 9, width, height, ink)
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("2a.jpg", "3a.jpg"),
+        ("3a.jpg", "2a.jpg"),
+        ("9a.jpg", "8a.jpg"),
+        ("2a.jpg", "8a.jpg", "3a.jpg"),
+    ],
+)
+def test_touching_digits_are_split(names, shipped):
+    ink = drawn(names[0])
+    for name in names[1:]:
+        ink = junk.side_by_side(ink, drawn(name), -3)
+    (look,) = look_at([as_piece(ink)], shipped)
+    found = split_where_better([look], shipped)
+    assert [part.digit for part in found] == [int(name[0]) for name in names]
+    places = [part.piece.x for part in found]
+    assert places == sorted(places) and places[0] == 5
+
+
+@pytest.mark.parametrize("name", ["0a.jpg", "8a.jpg"])
+def test_a_digit_stays_whole(name, shipped):
+    (look,) = look_at([as_piece(cv2.resize(drawn(name), (110, 100)))], shipped)
+    assert split_where_better([look], shipped) == [look]
+
+
+def test_pages_of_words_are_not_split(shipped):
+    ink = junk.side_by_side(drawn("2a.jpg"), drawn("3a.jpg"), -3)
+    looks = look_at(12 * [as_piece(ink)], shipped)
+    assert len(split_where_better(looks[:3], shipped)) == 6
+    assert split_where_better(looks, shipped) is looks
+
+
+def bars(height, slant):
+    """Return two bars that lean by `slant` pixels, a gap of 12 between them."""
+    ink = np.zeros((height, 80), np.uint8)
+    for start in 10, 38:
+        corners = [(start + slant, 0), (start + 16 + slant, 0), (start + 16, height)]
+        cv2.fillPoly(ink, [np.array([*corners, (start, height)])], 255)
+    return ink
+
+
+@pytest.mark.parametrize("height", [30, 80, 200])
+@pytest.mark.parametrize("slant", [-6, 0, 6])
+def test_a_seam_follows_the_gap(height, slant):
+    ink = bars(height, slant)
+    cuts = seams(ink)
+    assert cuts.shape[1] == height
+    crossed = [int(ink[np.arange(height), cut].sum(dtype=int)) for cut in cuts]
+    assert min(crossed) == 0
+    assert (np.diff(cuts.mean(axis=1)) >= 0).all()
+
+
+def test_too_narrow_for_a_seam():
+    assert len(seams(np.full((90, 20), 255, np.uint8))) == 0
+
+
+def test_cheapest_ways_are_those_of_all():
+    costs = np.random.default_rng(0).random((5, 3, 4))
+    found = cheapest_ways(costs)
+    rows = np.arange(5)
+    for strip in range(3):
+        ways = [
+            (costs[rows, strip, way].sum() + BEND * abs(np.diff(way)).sum(), way)
+            for way in itertools.product(range(4), repeat=5)
+            if abs(np.diff(way)).max() <= 1
+        ]
+        assert tuple(found[strip]) == min(ways)[1]
+
+
+def test_parts_share_the_ink():
+    piece = as_piece(bars(60, 5))
+    cuts = seams(piece.ink)
+    parts = parts_between(cuts, piece)
+    assert (0, len(cuts) + 1) not in parts
+    total = piece.ink.sum(dtype=int)
+    neighbours = [
+        (left, right)
+        for (start, left), (right, end) in itertools.product(parts, repeat=2)
+        if start == 0 and left == right and end == len(cuts) + 1
+    ]
+    assert neighbours
+    for cut, _ in neighbours:
+        first, second = parts[0, cut], parts[cut, len(cuts) + 1]
+        assert first.ink.sum(dtype=int) + second.ink.sum(dtype=int) == total
+
+
+def look_of(chance):
+    return Look(None, None, np.float32([chance, *10 * [0]]))
+
+
+def test_likeliest_way():
+    looks = {
+        (0, 1): look_of(0.9),
+        (1, 3): look_of(0.8),
+        (0, 2): look_of(0.5),
+        (2, 3): look_of(1.0),
+        (1, 2): look_of(0.5),
+    }
+    chance, way = likeliest_way(looks, 3)
+    assert chance == pytest.approx(0.72)
+    assert way == [looks[0, 1], looks[1, 3]]
+    assert likeliest_way(looks, 4) == (0.0, [])
