@@ -375,7 +375,7 @@ def load(path, args):
     with network.open_hdf5(path) as file:
         kind = network.keras_kind(file)
     if kind is None and not args.save_model:
-        return network.Network(network.read(path)[0], path)
+        return network.load(path)
     if kind is None:
         raise UserError(f"{path}: not Keras's: there is nothing to add to it")
     try:

@@ -3,7 +3,7 @@
     python3 tf_cnn.py                                            # trains, tests, saves
     python3 tf_cnn.py --load_model 1 --save_weights tf_cnn.hdf5  # loads and tests
     python3 tf_cnn.py --ensemble 5 --save_weights five.hdf5      # five at once
-    python3 tf_cnn.py --distill five.hdf5                        # learns their answers
+    python3 tf_cnn.py --distill five.hdf5                        # learns from them
     python3 load_model.py IMAGE --weights tf_cnn.hdf5            # reads a picture
 
 Two networks, one of which sees the digit upright, of six convolutions and a dense layer
@@ -48,6 +48,7 @@ BLOCK = 2  # pixels each way: they become the channels of one place
 RENDERINGS = 2  # of each training image, for --augmentation real
 # What the networks of a seed see: images as they are, or upright. They err differently.
 VIEWS = "plain", "upright"
+VIEWS_DISTILLED = ("plain",)  # one network reads twice as fast
 TRAINING, VALIDATION, TEST = range(3)  # each has junk and pens of its own
 DROPOUT = 0.4
 LABEL_SMOOTHING = 0.05
@@ -68,15 +69,16 @@ def pixels_spec():
     return tf.TensorSpec((None, 28, 28, 1), tf.float32, name="pixels")
 
 
-def convolve(x, kernel, stride):
+def convolve(x, kernel, bias, stride):
     """Return x (N, S, S, channels) convolved, padded as TensorFlow's "SAME".
 
-    kernel: (K, K, channels, width); the result is (N, S / stride, S / stride, width).
+    kernel: (K, K, channels, width); bias: (width,); the result is (N, S / stride,
+    S / stride, width).
     """
-    return tf.nn.conv2d(x, kernel, stride, "SAME")
+    return tf.nn.conv2d(x, kernel, stride, "SAME") + bias
 
 
-def convolve_by_product(x, kernel, stride):
+def convolve_by_product(x, kernel, bias, stride):
     """Return what `convolve` does, as one matrix product.
 
     cv2.dnn multiplies large matrices faster than it convolves small images.
@@ -91,7 +93,7 @@ def convolve_by_product(x, kernel, stride):
         for down, right in itertools.product(range(size), repeat=2)
     ]
     rows = tf.reshape(tf.concat(patches, axis=3), (-1, np.prod(kernel.shape[:3])))
-    product = rows @ tf.reshape(kernel, (-1, width))
+    product = tf.nn.bias_add(rows @ tf.reshape(kernel, (-1, width)), bias)
     return tf.reshape(product, (-1, side, side, width))
 
 
@@ -143,10 +145,11 @@ class ConvolutionalNetwork:
         for name, stride in self.strides.items():
             kernel = self.variables[f"{name}/kernel"]
             if training:
-                x = self._batch_normalised(convolution(x, kernel, stride), name)
+                x = tf.nn.conv2d(x, kernel, stride, "SAME")
+                x = self._batch_normalised(x, name)
             else:
                 factor, offset = self._folded_normalisation(name)
-                x = convolution(x, kernel * factor, stride) + offset
+                x = convolution(x, kernel * factor, offset, stride)
             x = self.activation(x)
         # By default (N, 14, 14, 32), thrice (N, 7, 7, 64) and twice (N, 4, 4, 128).
         x = tf.reshape(x, (-1, np.prod(x.shape[1:])))
@@ -410,6 +413,11 @@ def images_seen(images, view):
     return moved.astype(np.uint8).reshape(images.shape)
 
 
+def views_of(distill):
+    """Return what the networks of a seed see, given the argument --distill."""
+    return VIEWS_DISTILLED if distill else VIEWS
+
+
 def train(args, dataset, teacher):
     """Return a trained Ensemble of args.ensemble networks and its results.History.
 
@@ -420,7 +428,7 @@ def train(args, dataset, teacher):
     if args.augmentation == "real":
         seeds = [[args.seed, TRAINING, rendering] for rendering in range(RENDERINGS)]
         images, labels = synthesis.with_renderings(images, labels, seeds)
-    views = {view: images_seen(images, view) for view in VIEWS}
+    views = {view: images_seen(images, view) for view in views_of(args.distill)}
     seeds = range(args.seed, args.seed + args.ensemble)
     plan = list(itertools.product(seeds, views))
     networks = []
@@ -475,7 +483,7 @@ def measure_rejection(model, temperature, args, dataset):
 
 def score_alone(model, args, dataset, history):
     """Return a dict for each seed: how the networks of that seed read by themselves."""
-    scores, views = [], len(VIEWS)
+    scores, views = [], len(views_of(args.distill))
     for number in range(args.ensemble):
         seed, epochs = args.seed + number, views * args.epochs
         alone = Ensemble(model.networks[number * views :][:views])
@@ -522,12 +530,18 @@ def to_onnx(model, temperature):
 
 
 def save(path, model, summary):
-    """Write a model file and print how to use it; `summary` has been scored."""
+    """Write a model file and print how to use it; `summary` has been scored.
+
+    The first of several networks is the file's quick one.
+    """
+    first, *others = model.networks
+    temperature = summary["temperature"]
     network.save(
         path,
-        to_onnx(model, summary["temperature"]),
+        to_onnx(model, temperature),
         results.attributes(summary),
         variables={name: v.numpy() for name, v in model.variables.items()},
+        quick=to_onnx(Ensemble([first]), temperature) if others else b"",
     )
     print(flags.saved_text(path, "load_model.py", "IMAGE", "--weights", path))
 
@@ -538,9 +552,9 @@ def load(path):
     It uses the network in a model file: its variables if this script saved them, else
     its ONNX graph. Raises UserError when the file holds no such network.
     """
-    onnx, attributes = network.read(path)
+    _, attributes = network.read(path)
     if attributes.get("script") != SCRIPT:
-        graph = network.Network(onnx, path)
+        graph = network.load(path)
         return lambda images: graph.probabilities(images)[:, :10].argmax(axis=1)
     return predictor(restore(path, attributes))
 
@@ -557,9 +571,8 @@ def restore(path, attributes):
         count = arguments["ensemble"]
         if count not in range(1, MOST_NETWORKS + 1):
             raise ValueError(count)
-        networks = [
-            ConvolutionalNetwork(view, *shape, seed=0) for view in VIEWS * count
-        ]
+        views = views_of(arguments["distill"]) * count
+        networks = [ConvolutionalNetwork(view, *shape, seed=0) for view in views]
         model = Ensemble(networks)
         for name, variable in model.variables.items():
             variable.assign(stored[name])

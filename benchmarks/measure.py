@@ -52,7 +52,7 @@ def run(name, seed):
 
 def costs(path, summary):
     """Return a saved network's time to learn and to read, and its size: a dict."""
-    graph = network.Network(network.read(path)[0])
+    graph = network.load(path)
     images = mnist.load().test_images
     start = time.perf_counter()
     graph.probabilities(images[::TIMED])

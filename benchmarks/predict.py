@@ -64,7 +64,7 @@ def photograph(folder):
     cv2.imwrite(
         str(path), draw_images.on_paper(ink, draw_images.BLUE, paper, random, 0.3, 3)
     )
-    classifier = network.Network(network.read(network.SHIPPED)[0])
+    classifier = network.load(network.SHIPPED)
     classifier.probabilities(np.zeros((1, 28, 28), np.uint8))  # made ready
     read, decode = [], []
     for _ in range(PHOTOGRAPHS):
@@ -105,7 +105,7 @@ def small_pictures(folder):
     start = time.perf_counter()
     images = np.array([cv2.imread(path, cv2.IMREAD_GRAYSCALE) for path in paths])
     decoding = time.perf_counter() - start
-    classifier = network.Network(network.read(network.SHIPPED)[0])
+    classifier = network.load(network.SHIPPED)
     start = time.perf_counter()
     classifier.probabilities(images)
     running = time.perf_counter() - start

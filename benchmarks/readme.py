@@ -128,7 +128,7 @@ def reading_block():
 def samples_block():
     """Return a table of the sample pictures and what is read in them."""
     paths = sorted((ROOT / "assets" / "images").iterdir())
-    classifier = network.Network(network.read(network.SHIPPED)[0])
+    classifier = network.load(network.SHIPPED)
     rows = []
     for result in reading.read_pictures(paths, classifier, reading.THRESHOLD):
         path = Path(result.file).relative_to(ROOT)

@@ -96,7 +96,7 @@ SIMPLE = {
 
 def read_simply(folder, rows, weights):
     """Return {method: {file: reading}} of the simple ways, on the same network."""
-    classifier = network.Network(network.read(weights)[0], weights)
+    classifier = network.load(weights)
     images = {name: [] for name in SIMPLE}
     paths = [str(Path(folder, row["file"])) for row in rows]
     for path in paths:

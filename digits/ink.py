@@ -4,6 +4,7 @@ import cv2
 import numpy as np
 
 from digits.lines import without_lines
+from digits.normalise import upper_median
 
 LEVELS = np.arange(256)
 FLAT_SHARE = 0.5  # of a picture and of its border: a drawing's ground is of one colour
@@ -163,7 +164,7 @@ def stretch(darkness, noise, floor):
     otsu = cv2.THRESH_BINARY + cv2.THRESH_OTSU
     threshold, _ = cv2.threshold(candidates[:, None], 0, 255, otsu)
     pen = candidates[candidates > threshold]
-    level = _median(pen if len(pen) else candidates)
+    level = int(upper_median(pen if len(pen) else candidates))
     if level < PEN_FACTOR * floor:
         return np.zeros(darkness.shape, np.uint8)
     bottom = min(2 * noise, level / 2)

@@ -2,11 +2,13 @@
 ONNX graph under `inference/onnx`, and attributes that say what made it.
 
 The graph maps pixels (N, 28, 28, 1) float32, 0 to 255, to probabilities (N, 10), or
-(N, 11) where it knows what is no digit.
-cv2.dnn runs it, so that reading needs no TensorFlow.
+(N, 11) where it knows what is no digit. `inference/quick` may hold a quicker one, whose
+answers count where it is sure (a cascade: Viola & Jones, 2001).
+cv2.dnn runs them, so that reading needs no TensorFlow.
 """
 
 import contextlib
+import functools
 import io
 import json
 import os
@@ -19,7 +21,8 @@ import numpy as np
 from digits import UserError, files
 
 SHIPPED = Path(__file__).resolve().parent.parent / "assets" / "weights" / "digits.hdf5"
-ONNX = "inference/onnx"
+ONNX, QUICK = "inference/onnx", "inference/quick"
+CLEAR = 0.98  # from this probability on the quick graph's answer counts
 LARGEST_ARRAY = 64 << 20  # bytes; ours have less than 3 MB
 LARGEST_FILE = 1 << 30  # bytes
 BATCH = 128  # images that a network is given at once: bounds the memory
@@ -32,16 +35,24 @@ class Network:
     """A trained network, run by cv2.dnn from the bytes of its ONNX graph.
 
     It tells ten digits apart, and from what is no digit if that is an 11th class.
-    Raises UserError, with `name` in it, when cv2.dnn cannot run the graph.
+    quick: the bytes of a graph that is asked first, or None.
+    Raises UserError, with `name` in it, when cv2.dnn cannot run a graph.
     """
 
-    def __init__(self, onnx, name="the network"):
-        self.name = name
+    def __init__(self, onnx, name="the network", quick=None):
+        self.name, self._onnx = name, onnx
+        self._quick = self._opened(quick) if quick else self._whole
+
+    @functools.cached_property
+    def _whole(self):
+        return self._opened(self._onnx)
+
+    def _opened(self, onnx):
         try:
-            self._net = cv2.dnn.readNetFromONNX(np.frombuffer(onnx, np.uint8))
+            return cv2.dnn.readNetFromONNX(np.frombuffer(onnx, np.uint8))
         except cv2.error as error:
             raise UserError(
-                f"{name}: its ONNX graph cannot be run by OpenCV"
+                f"{self.name}: its ONNX graph cannot be run by OpenCV"
             ) from error
 
     def probabilities(self, images):
@@ -53,10 +64,17 @@ class Network:
         return in_batches(self._run, images, len(CLASSES + JUNK))
 
     def _run(self, pixels):
+        probabilities = self._forward(self._quick, pixels)
+        unclear = probabilities.max(axis=1) < CLEAR
+        if unclear.any() and self._quick is not self._whole:
+            probabilities[unclear] = self._forward(self._whole, pixels[unclear])
+        return probabilities
+
+    def _forward(self, net, pixels):
         try:
-            self._net.setInput(pixels)
+            net.setInput(pixels)
             # cv2.dnn may drop or add a dimension.
-            outputs = self._net.forward().reshape(len(pixels), -1)
+            outputs = net.forward().reshape(len(pixels), -1)
             missing = len(CLASSES + JUNK) - outputs.shape[1]
             if missing not in (0, 1) or not np.isfinite(outputs).all():
                 raise ValueError(f"{outputs.shape} or not finite")
@@ -101,25 +119,43 @@ def open_hdf5(path):
         raise UserError(f"{path}: damaged; train or copy it again") from error
 
 
+def load(path):
+    """Return the Network in the model file at `path`.
+
+    Raises UserError when it is missing, damaged, or another program's.
+    """
+    with open_hdf5(path) as file:
+        onnx, quick = read_graph(file, path), read_array(file, QUICK, np.uint8)
+    return Network(onnx, path, quick if quick is None else quick.tobytes())
+
+
 def read(path):
     """Return (onnx, attributes) of the model file at `path`: bytes and a dict.
 
     Raises UserError when it is missing, damaged, or another program's.
     """
     with open_hdf5(path) as file:
-        kind = keras_kind(file)
-        if kind and ONNX not in file:
-            raise UserError(
-                f"{path}: Keras {kind} without the ONNX graph; add it with: python3 "
-                f"CNN_MNIST.py --load_model 1 --save_model 1 --save_weights {path}"
-            )
-        onnx = read_array(file, ONNX, np.uint8)
-        if onnx is None:
-            raise UserError(
-                f"{path}: no model file of this suite (it has no {ONNX}); train one "
-                "with tf_cnn.py"
-            )
-        return onnx.tobytes(), read_attributes(file)
+        return read_graph(file, path), read_attributes(file)
+
+
+def read_graph(file, path):
+    """Return the bytes of the ONNX graph in an h5py file, opened from `path`.
+
+    Raises UserError when it has none.
+    """
+    kind = keras_kind(file)
+    if kind and ONNX not in file:
+        raise UserError(
+            f"{path}: Keras {kind} without the ONNX graph; add it with: python3 "
+            f"CNN_MNIST.py --load_model 1 --save_model 1 --save_weights {path}"
+        )
+    onnx = read_array(file, ONNX, np.uint8)
+    if onnx is None:
+        raise UserError(
+            f"{path}: no model file of this suite (it has no {ONNX}); train one "
+            "with tf_cnn.py"
+        )
+    return onnx.tobytes()
 
 
 def read_variables(path):
@@ -182,18 +218,21 @@ def read_attributes(file):
     return attributes
 
 
-def save(path, onnx, attributes, variables=None, keras_hdf5=b""):
+def save(path, onnx, attributes, variables=None, keras_hdf5=b"", quick=b""):
     """Write a model file, whole or not at all.
 
-    attributes: a dict of what JSON can hold. The training script's own part is
-    `variables` (arrays by name) or `keras_hdf5` (the bytes of what Keras's model.save
-    wrote). Raises UserError when the file cannot be written.
+    onnx, quick: the bytes of graphs, as Network takes them; attributes: a dict of what
+    JSON can hold. The training script's own part is `variables` (arrays by name) or
+    `keras_hdf5` (the bytes of what Keras's model.save wrote). Raises UserError when the
+    file cannot be written.
     """
     buffer = io.BytesIO(keras_hdf5)
     with h5py.File(buffer, "a") as file:
         for name, value in (variables or {}).items():
             file[f"variables/{name}"] = value
         file[ONNX] = np.frombuffer(onnx, np.uint8)
+        if quick:
+            file[QUICK] = np.frombuffer(quick, np.uint8)
         for name, value in attributes.items():
             file.attrs[name] = np.bytes_(json.dumps(value))
     files.write_bytes(path, buffer.getvalue())

@@ -15,7 +15,7 @@ import cv2
 from digits import UserError, network, reading
 
 MOST_PROCESSES = 61  # Windows allows no more
-CHUNK = 16  # pictures that a process reads at a time
+CHUNK = 32  # pictures that a process reads at a time
 WORKER = {}  # what each process keeps: its network and the arguments of reading
 
 
@@ -62,8 +62,7 @@ def read_pictures(paths, weights, threshold, single=False):
 
 
 def _open(weights, *arguments):
-    onnx, _ = network.read(weights)
-    WORKER["arguments"] = network.Network(onnx, weights), *arguments
+    WORKER["arguments"] = network.load(weights), *arguments
 
 
 def _read(paths):

@@ -74,8 +74,7 @@ def keras_model(tmp_path_factory):
 @pytest.fixture(scope="session")
 def shipped():
     """The trained network in the repository."""
-    path = network.SHIPPED
-    return network.Network(network.read(path)[0], path)
+    return network.load(network.SHIPPED)
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
 import csv
 import json
 
+import h5py
 import keras
 import numpy as np
 import pytest
@@ -149,6 +150,22 @@ def test_distilling_learns_the_teachers_answers(tf_model, ensemble, monkeypatch)
         for path in (tf_model, "pupil.hdf5", ensemble)
     )
     assert abs(pupil - teacher).mean() < abs(other - teacher).mean() / 2
+    # It is one network, and loads as such.
+    restored = tf_cnn.restore("pupil.hdf5", network.read("pupil.hdf5")[1])
+    assert [member.view for member in restored.networks] == ["plain"]
+
+
+def test_the_first_of_several_networks_is_the_quick_one(tf_model, ensemble):
+    images = mnist.read_sklearn_digits()[0][:200]
+    for path in tf_model, ensemble:
+        with h5py.File(path) as file:
+            graph = network.Network(file[network.QUICK][()].tobytes())
+        attributes = network.read(path)[1]
+        first = tf_cnn.Ensemble(tf_cnn.restore(path, attributes).networks[:1])
+        logits = tf_cnn.predict_logits(first, images) / attributes["temperature"]
+        expected = tf.nn.softmax(logits).numpy()
+        found = graph.probabilities(images)[:, :10]
+        np.testing.assert_allclose(found, expected, atol=1e-5)
 
 
 def test_distilling_from_another_file(keras_model, tmp_path, capsys):
