@@ -114,10 +114,11 @@ def read_pictures(paths, network, threshold, single=False):
         looks = iter(look_at([p for found in pieces for p in found], network))
         for reading, found in zip(readings, pieces, strict=True):
             seen = list(itertools.islice(looks, len(found)))
-            if reading.picture is not None and single:
-                seen = _only_digit(reading.picture, seen, network)
-            elif reading.picture is not None:
-                seen = _digits(reading.picture, seen, network, threshold)
+            others = other_pieces(reading.picture)
+            if single:
+                seen = _only_digit(seen, others, network)
+            else:
+                seen = _digits(seen, others, network, threshold)
             yield reading._replace(digits=_in_order(seen, reading.scale))
 
 
@@ -145,19 +146,17 @@ def _is_mnist_picture(picture):
     return is_mnist_image(gray) and not (picture != gray[..., None]).any()
 
 
-def _only_digit(picture, looks, network):
+def _only_digit(looks, others, network):
     """Return [Look] at the only digit, as if it was sure, or none of no ink.
 
     It is what is read in any case, if that is one digit; else the likeliest.
     """
-    read = _digits(picture, looks, network, THRESHOLD)
+    others, again = itertools.tee(others)
+    read = _digits(looks, others, network, THRESHOLD)
     best = read[0] if len(read) == 1 else _likeliest(looks, network)
     if best is None or best.chance < THRESHOLD:
-        others = [
-            _likeliest(look_at(pieces, network), network)
-            for pieces in other_pieces(picture)
-        ]
-        found = [look for look in (best, *others) if look is not None]
+        more = [_likeliest(look_at(pieces, network), network) for pieces in again]
+        found = [look for look in (best, *more) if look is not None]
         best = max(found, key=lambda look: look.chance, default=None)
     if best is None:
         return []
@@ -178,18 +177,18 @@ def _likeliest(looks, network):
     return max(looks, key=lambda look: look.chance, default=None)
 
 
-def _digits(picture, looks, network, threshold):
+def _digits(looks, others, network, threshold):
     """Return the Looks that show digits, after a second look where that is doubtful.
 
-    Where most of the ink makes no sense, its edges may be other digits', it may be
-    fainter than was thought, or light on dark instead of dark on light.
+    others: an iterator of the lists of Pieces that are looked at as well where most of
+    the ink makes no sense.
     """
     looks = look_again(looks, network)
     digits = accept(looks, threshold)
     if 2 * len(digits) > len(looks):
         return digits
     best = max(0, worth(digits, looks))
-    for pieces in other_pieces(picture):
+    for pieces in others:
         looks = look_again(look_at(pieces, network), network)
         sure = accept(looks, max(threshold, SURE))
         if worth(sure, looks) > best:
@@ -199,8 +198,12 @@ def _digits(picture, looks, network, threshold):
 
 
 def other_pieces(picture):
-    """Yield the Pieces of a picture (H, W, 3) as they are less likely to be."""
-    if _is_mnist_picture(picture):
+    """Yield lists of the Pieces of a picture (H, W, 3), or of none, less likely ones.
+
+    Edges may be other digits', ink may be fainter than was thought, or light on dark
+    instead of dark on light.
+    """
+    if picture is None or _is_mnist_picture(picture):
         return
     light_on_dark = is_light_on_dark(coarse(picture))
     ink = extract_ink(picture)

@@ -155,19 +155,6 @@ def test_distilling_learns_the_teachers_answers(tf_model, ensemble, monkeypatch)
     assert [member.view for member in restored.networks] == ["plain"]
 
 
-def test_the_first_of_several_networks_is_the_quick_one(tf_model, ensemble):
-    images = mnist.read_sklearn_digits()[0][:200]
-    for path in tf_model, ensemble:
-        with h5py.File(path) as file:
-            graph = network.Network(file[network.QUICK][()].tobytes())
-        attributes = network.read(path)[1]
-        first = tf_cnn.Ensemble(tf_cnn.restore(path, attributes).networks[:1])
-        logits = tf_cnn.predict_logits(first, images) / attributes["temperature"]
-        expected = tf.nn.softmax(logits).numpy()
-        found = graph.probabilities(images)[:, :10]
-        np.testing.assert_allclose(found, expected, atol=1e-5)
-
-
 def test_distilling_from_another_file(keras_model, tmp_path, capsys):
     assert tf_cnn.main([*TINY, "--distill", str(keras_model)]) == 1
     assert f"error: {keras_model}: only what tf_cnn.py" in capsys.readouterr().err
@@ -379,6 +366,17 @@ def test_augmentation_real_knows_what_is_no_digit(real_model):
     model = tf_cnn.restore(real_model, attributes)
     logits = tf_cnn.predict_logits(model, images) / attributes["temperature"]
     assert_agrees(network.Network(onnx), images, tf.nn.softmax(logits).numpy())
+
+
+def test_augmentation_real_adds_a_quick_network(real_model, tf_model):
+    with h5py.File(real_model) as file:
+        graph = network.Network(file[network.QUICK][()].tobytes())
+        whole = file[network.ONNX].size
+        assert file[network.QUICK].size < whole / 2
+    images = np.zeros((3, 28, 28), np.uint8)
+    np.testing.assert_allclose(graph.probabilities(images).sum(axis=1), 1, atol=1e-5)
+    with h5py.File(tf_model) as file:
+        assert network.QUICK not in file
 
 
 def test_a_network_with_junk_is_loaded_and_tested(real_model, capsys):
