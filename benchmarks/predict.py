@@ -107,7 +107,7 @@ def small_pictures(folder):
     decoding = time.perf_counter() - start
     classifier = network.load(network.SHIPPED)
     start = time.perf_counter()
-    classifier.probabilities(images)
+    classifier.probabilities(255 - images)  # ink is bright
     running = time.perf_counter() - start
     return {
         "pictures": SMALL,
