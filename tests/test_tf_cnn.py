@@ -84,8 +84,9 @@ def test_a_product_convolves(side, stride):
     random = np.random.default_rng(0)
     images = random.normal(size=(2, side, side, 5)).astype(np.float32)
     kernel = random.normal(size=(3, 3, 5, 4)).astype(np.float32)
-    expected = tf_cnn.convolve(images, kernel, stride)
-    found = tf_cnn.convolve_by_product(images, kernel, stride)
+    bias = random.normal(size=4).astype(np.float32)
+    expected = tf_cnn.convolve(images, kernel, bias, stride)
+    found = tf_cnn.convolve_by_product(images, kernel, bias, stride)
     np.testing.assert_allclose(found, expected, atol=1e-5)
 
 
