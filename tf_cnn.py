@@ -33,7 +33,6 @@ from digits import (
 )
 from digits.calibration import (
     fit_temperature,
-    log_softmax,
     negative_log_likelihood,
     rejection,
 )
@@ -139,7 +138,8 @@ class ConvolutionalNetwork:
     def __call__(self, pixels, dropout_seed=None, convolution=convolve):
         """Return logits; a `dropout_seed`, (2,) int, makes it a pass of training.
 
-        convolution: `convolve`, or another function that does the same.
+        convolution: `convolve`, or another function that does the same; not used in
+        training.
         """
         training = dropout_seed is not None
         # A convolution of a single channel is slow.
@@ -427,9 +427,10 @@ def narrowed(args):
 
 
 def train(args, dataset, teacher):
-    """Return a trained Ensemble, a quick one or None, and their results.History.
+    """Return a trained Ensemble, a quick one or None, and a results.History.
 
-    The first has the networks of args.ensemble seeds; teacher: as Trainer takes it.
+    The first has the networks of args.ensemble seeds, and is what the history is of;
+    teacher: as Trainer takes it.
     """
     history = results.History(args.tensorboard)
     images, labels = dataset.train_images, dataset.train_labels
@@ -449,7 +450,9 @@ def train(args, dataset, teacher):
         for epoch in range(args.epochs):
             label = f"Network {number}/{len(plan)}, epoch {epoch + 1}/{args.epochs}"
             training = trainer.train_epoch(epoch, label)
-            history.add(training, validate(alone, dataset, label))
+            validation = validate(alone, dataset, label)
+            if number <= count:
+                history.add(training, validation)
         networks.append(trainer.averaged)
     quick = Ensemble(networks[count:]) if networks[count:] else None
     return Ensemble(networks[:count]), quick, history
@@ -479,13 +482,15 @@ def calibrate(model, images, labels):
     return fit_temperature(predict_logits(model, images), labels)
 
 
-def measure_rejection(model, temperature, args, dataset):
-    """Return how well renderings of the test images are told from junk: a dict."""
+def measure_rejection(graphs, args, dataset):
+    """Return how well renderings of the test images are told from junk: a dict.
+
+    graphs: a network.Network, which reads them as it will read pictures.
+    """
     images, labels = synthesis.render(
         dataset.test_images, dataset.test_labels, [args.seed, TEST]
     )
-    logits = predict_logits(model, images)
-    return rejection(np.exp(log_softmax(logits / temperature)), labels)
+    return rejection(graphs.probabilities(images), labels)
 
 
 def score_alone(model, args, dataset, history):
@@ -536,15 +541,13 @@ def to_onnx(model, temperature):
     return proto.SerializeToString()
 
 
-def save(path, model, quick_onnx, summary):
-    """Write a model file and print how to use it; `summary` has been scored."""
-    network.save(
-        path,
-        to_onnx(model, summary["temperature"]),
-        results.attributes(summary),
-        variables={name: v.numpy() for name, v in model.variables.items()},
-        quick=quick_onnx,
-    )
+def save(path, onnx, quick, model, summary):
+    """Write a model file and print how to use it; `summary` has been scored.
+
+    onnx, quick: bytes, as network.save takes them.
+    """
+    variables = {name: v.numpy() for name, v in model.variables.items()}
+    network.save(path, onnx, results.attributes(summary), variables, quick=quick)
     print(flags.saved_text(path, "load_model.py", "IMAGE", "--weights", path))
 
 
@@ -576,6 +579,8 @@ def restore(path, attributes):
         views = views_of(arguments["distill"]) * count
         networks = [ConvolutionalNetwork(view, *shape, seed=0) for view in views]
         model = Ensemble(networks)
+        if stored.keys() != model.variables.keys():
+            raise KeyError("another number of networks")
         for name, variable in model.variables.items():
             variable.assign(stored[name])
     except (KeyError, TypeError, ValueError, IndexError) as error:
@@ -628,7 +633,8 @@ def parse_args(argv=None):
     parser.add_argument(
         "--distill",
         metavar="FILE",
-        help="learn the answers of the network that this script saved to FILE",
+        help="train one network a seed instead of two, by the answers of the network "
+        "that this script saved to FILE",
     )
     flags.add_model_flags(parser)
     args = parser.parse_args(argv)
@@ -661,16 +667,18 @@ def main(argv=None):
         validation = validate(model, dataset, "All in all")
         summary["validation"] = revalidated(history.rows[-1], validation)
         known = held_back(args, dataset)
-        summary["temperature"] = temperature = calibrate(model, *known)
+        summary["temperature"] = calibrate(model, *known)
         summary["classes"] = CLASSES[args.augmentation]
+        onnx = to_onnx(model, summary["temperature"])
+        quick_onnx = to_onnx(quick, calibrate(quick, *known)) if quick else b""
         if args.augmentation == "real":
-            summary["rejection"] = measure_rejection(model, temperature, args, dataset)
+            graphs = network.Network(onnx, quick=quick_onnx)
+            summary["rejection"] = measure_rejection(graphs, args, dataset)
         if args.ensemble > 1:
             summary["networks"] = score_alone(model, args, dataset, history)
         predictions = results.score(dataset, predictor(model), summary, start)
         if args.save_model:
-            quick_onnx = to_onnx(quick, calibrate(quick, *known)) if quick else b""
-            save(args.save_weights, model, quick_onnx, summary)
+            save(args.save_weights, onnx, quick_onnx, model, summary)
         history.write(folder)
     results.write(folder, dataset, summary, predictions)
     return 0

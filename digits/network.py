@@ -22,7 +22,7 @@ from digits import UserError, files
 
 SHIPPED = Path(__file__).resolve().parent.parent / "assets" / "weights" / "digits.hdf5"
 ONNX, QUICK = "inference/onnx", "inference/quick"
-CLEAR = 0.98  # from this probability on the quick graph's answer counts
+CLEAR = 0.98  # probability of a quick answer that counts (see benchmarks/RECIPE.md)
 LARGEST_ARRAY = 64 << 20  # bytes; ours have less than 3 MB
 LARGEST_FILE = 1 << 30  # bytes
 BATCH = 128  # images that a network is given at once: bounds the memory
@@ -35,16 +35,18 @@ class Network:
     """A trained network, run by cv2.dnn from the bytes of its ONNX graph.
 
     It tells ten digits apart, and from what is no digit if that is an 11th class.
-    quick: the bytes of a graph that is asked first, or None.
-    Raises UserError, with `name` in it, when cv2.dnn cannot run a graph.
+    quick: the bytes of a graph that is asked first, or none.
+    Raises UserError, with `name` in it, when cv2.dnn cannot run a graph: at once, or
+    where the first image is unclear to the quick one.
     """
 
-    def __init__(self, onnx, name="the network", quick=None):
+    def __init__(self, onnx, name="the network", quick=b""):
         self.name, self._onnx = name, onnx
-        self._quick = self._opened(quick) if quick else self._whole
+        self._first = self._opened(quick) if quick else self._whole
 
     @functools.cached_property
     def _whole(self):
+        # Most pictures are clear to the quick graph: this one takes longer to open.
         return self._opened(self._onnx)
 
     def _opened(self, onnx):
@@ -64,9 +66,9 @@ class Network:
         return in_batches(self._run, images, len(CLASSES + JUNK))
 
     def _run(self, pixels):
-        probabilities = self._forward(self._quick, pixels)
+        probabilities = self._forward(self._first, pixels)
         unclear = probabilities.max(axis=1) < CLEAR
-        if unclear.any() and self._quick is not self._whole:
+        if unclear.any() and self._first is not self._whole:
             probabilities[unclear] = self._forward(self._whole, pixels[unclear])
         return probabilities
 
@@ -122,11 +124,12 @@ def open_hdf5(path):
 def load(path):
     """Return the Network in the model file at `path`.
 
-    Raises UserError when it is missing, damaged, or another program's.
+    Raises UserError when it is missing, damaged, or another program's, and as Network
+    does.
     """
     with open_hdf5(path) as file:
         onnx, quick = read_graph(file, path), read_array(file, QUICK, np.uint8)
-    return Network(onnx, path, quick if quick is None else quick.tobytes())
+    return Network(onnx, path, b"" if quick is None else quick.tobytes())
 
 
 def read(path):

@@ -73,6 +73,7 @@ def joined(one, other):
 
 def turned_where_unsure(looks, network):
     """Return Looks whose probabilities, if unsure, are means over small turns."""
+    looks = list(looks)
     unsure = [index for index, look in enumerate(looks) if look.chance < SURE]
     if not unsure:
         return looks

@@ -15,12 +15,12 @@ from digits.look import SURE, look_at
 
 WIDE = 0.8  # width to height of a piece that may be two digits …
 LIKELY, WIDER = 0.5, 1.1  # … and of one that is read as a digit so probably
-MOST_WIDE = 8  # such pieces: where there are more, the picture is full of words
+MOST_WIDE = 8  # such pieces: where there are more, most are words, and none is split
 LEAST_SPLIT = 0.9  # geometric mean of the probabilities of a split that is believed
 ROWS = 40  # of the scaled ink that seams are looked for in; in its pixels:
 STEP = 4  # from the middle of one strip, which has one seam, to the next one's
 REACH = 6  # of a strip to either side of its middle
-MARGIN = 6  # that the middles keep from the ends
+MARGIN = 7  # that the middles keep from the ends: more than REACH
 BEND = 0.1  # what a step aside costs, where a pixel of ink costs 1
 MOST_CUTS = 14  # of a piece; those that cross the least ink
 # Times the piece's height: what is narrower, wider or lower is not one digit.
@@ -28,7 +28,7 @@ NARROWEST, WIDEST, LOWEST = 0.12, 1.4, 0.4
 
 
 def split_where_better(looks, network):
-    """Return Looks, where they are more likely several digits those in their place."""
+    """Return Looks, each that is more likely several digits replaced by those."""
     wide = sum(may_be_several(look) for look in looks)
     if not 0 < wide <= MOST_WIDE:
         return looks
@@ -63,16 +63,17 @@ def seams(ink):
     height, width = ink.shape
     size = max(1, round(width * ROWS / height)), ROWS
     small = cv2.resize(ink, size, interpolation=cv2.INTER_AREA) / np.float32(255)
-    middles = np.arange(MARGIN, size[0] - MARGIN + 1, STEP)
-    columns = middles[:, None] + np.arange(2 * REACH + 1)
-    strips = np.pad(small, ((0, 0), (REACH, REACH)))[:, columns]
+    middles = np.arange(MARGIN, size[0] - MARGIN, STEP)
+    strips = small[:, middles[:, None] + np.arange(-REACH, REACH + 1)]
     seam = middles[:, None] - REACH + cheapest_ways(strips)
     rows = np.arange(height) * ROWS // height
     cuts = np.rint((seam[:, rows] + 0.5) * width / size[0]).astype(int)
-    cuts = np.unique(np.minimum(cuts, width - 1), axis=0)
+    cuts = np.unique(cuts, axis=0)
     crossed = ink[np.arange(height), cuts].sum(axis=1, dtype=int)
     cuts = cuts[crossed.argsort(kind="stable")[:MOST_CUTS]]
-    return cuts[cuts.mean(axis=1).argsort(kind="stable")]
+    cuts = cuts[cuts.mean(axis=1).argsort(kind="stable")]
+    # Where two cross, the ink between them would belong to both of their sides.
+    return np.maximum.accumulate(cuts, axis=0)
 
 
 def cheapest_ways(costs):

@@ -148,6 +148,30 @@ def test_a_quick_graph_that_is_none(shipped):
         network.load("quick.hdf5")
 
 
+def test_a_whole_graph_that_is_none(shipped):
+    """It is told of where it is needed first."""
+    onnx, attributes = network.read(shipped.name)
+    network.save("whole.hdf5", b"no graph", attributes, quick=onnx)
+    both = network.load("whole.hdf5")
+    noise = np.random.default_rng(0).integers(0, 256, (9, 28, 28))
+    with pytest.raises(UserError, match=r"whole\.hdf5: its ONNX graph"):
+        both.probabilities(np.uint8(noise * np.linspace(0, 1, 9)[:, None, None]))
+
+
+@pytest.mark.parametrize("kind", ["float", "link"])
+def test_a_hostile_quick_graph_counts_as_none(kind, shipped):
+    onnx, attributes = network.read(shipped.name)
+    network.save("quick.hdf5", onnx, attributes)
+    with h5py.File("quick.hdf5", "a") as file:
+        file[network.QUICK] = (
+            np.zeros(9, np.float32) if kind == "float" else h5py.SoftLink("/nowhere")
+        )
+    images = np.zeros((1, 28, 28), np.uint8)
+    expected = network.Network(onnx).probabilities(images)
+    found = network.load("quick.hdf5").probabilities(images)
+    np.testing.assert_array_equal(found, expected)
+
+
 def test_no_images(shipped):
     assert shipped.probabilities(np.zeros((0, 28, 28), np.uint8)).shape == (0, 11)
 

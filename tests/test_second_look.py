@@ -1,10 +1,11 @@
 import numpy as np
 
 from conftest import ROOT
+from digits import junk
 from digits.decode import decode
 from digits.find import Piece, find_digits
 from digits.ink import extract_ink
-from digits.look import look_at
+from digits.look import SURE, look_at
 from digits.second_look import joined, look_again
 
 
@@ -38,6 +39,15 @@ def test_loose_parts_are_joined(shipped):
 def test_sure_digits_get_no_second_look(shipped):
     looks = look_at([piece_of("3a.jpg"), piece_of("7a.jpg")], shipped)
     assert look_again(looks, shipped) is looks
+
+
+def test_looks_are_left_as_they_were(shipped):
+    looks = look_at([as_piece(junk.scribble(np.random.default_rng(0)))], shipped)
+    assert looks[0].chance < SURE
+    before = list(looks)
+    again = look_again(looks, shipped)
+    assert looks == before
+    assert again[0].probabilities is not looks[0].probabilities
 
 
 def test_joined():

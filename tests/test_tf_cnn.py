@@ -317,6 +317,7 @@ def arguments(filters, activation="elu", ensemble=1, augmentation="mnist"):
         "activation": activation,
         "ensemble": ensemble,
         "augmentation": augmentation,
+        "distill": None,
     }
 
 
@@ -340,6 +341,15 @@ def test_attributes_are_not_trusted(stored, capsys):
     assert tf_cnn.main(["-l", "-w", "a.hdf5"]) == 1
     (line,) = capsys.readouterr().err.strip().splitlines()
     assert line.startswith("error: a.hdf5: damaged, or of an earlier tf_cnn.py; ")
+
+
+def test_a_file_of_more_networks_than_it_says(tf_model, capsys):
+    onnx, attributes = network.read(tf_model)
+    variables = network.read_variables(tf_model)
+    more = {"network3/dense1/bias": np.zeros(10, np.float32)}
+    network.save("more.hdf5", onnx, attributes, variables | more)
+    assert tf_cnn.main(["-l", "-w", "more.hdf5"]) == 1
+    assert "more.hdf5: damaged, or of an earlier" in capsys.readouterr().err
 
 
 @pytest.fixture(scope="module")
