@@ -13,7 +13,7 @@ import numpy as np
 from digits.find import Piece
 from digits.look import SURE, look_at
 
-WIDE = 0.8  # width to height of a piece that may be two digits …
+WIDE = 0.9  # width to height of a piece that may be two digits …
 LIKELY, WIDER = 0.5, 1.1  # … and of one that is read as a digit so probably
 MOST_WIDE = 8  # such pieces: where there are more, most are words, and none is split
 LEAST_SPLIT = 0.9  # geometric mean of the probabilities of a split that is believed
