@@ -9,8 +9,8 @@
 Two networks, one of which sees the digit upright, of six convolutions and a dense layer
 each; Muon, one cycle of the learning rate, affine augmentation, averaged weights.
 
-Measured: 99.73 ± 0.02 % of MNIST's test images over 5 seeds, 10 minutes each, on two
-cores; the five together 99.74 %.
+Measured: 99.71 ± 0.03 % of MNIST's test images over 15 seeds, 10 minutes each, on two
+cores; five together 99.72 ± 0.02 % over 3 repeats.
 """
 
 import argparse
