@@ -669,9 +669,10 @@ def main(argv=None):
         known = held_back(args, dataset)
         summary["temperature"] = calibrate(model, *known)
         summary["classes"] = CLASSES[args.augmentation]
-        onnx = to_onnx(model, summary["temperature"])
-        quick_onnx = to_onnx(quick, calibrate(quick, *known)) if quick else b""
-        if args.augmentation == "real":
+        if args.save_model or quick:
+            onnx = to_onnx(model, summary["temperature"])
+            quick_onnx = to_onnx(quick, calibrate(quick, *known)) if quick else b""
+        if quick:
             graphs = network.Network(onnx, quick=quick_onnx)
             summary["rejection"] = measure_rejection(graphs, args, dataset)
         if args.ensemble > 1:

@@ -15,7 +15,6 @@ import cv2
 from digits import UserError, network, reading
 
 MOST_PROCESSES = 61  # Windows allows no more
-CHUNK = 32  # pictures that a process reads at a time
 WORKER = {}  # what each process keeps: its network and the arguments of reading
 
 
@@ -55,7 +54,8 @@ def read_pictures(paths, weights, threshold, single=False):
 
     weights: the model file, which each process opens.
     """
-    chunks = [paths[first : first + CHUNK] for first in range(0, len(paths), CHUNK)]
+    count = reading.PICTURES_AT_ONCE
+    chunks = [paths[first : first + count] for first in range(0, len(paths), count)]
     arguments = weights, threshold, single
     for readings in in_processes(_read, chunks, _open, arguments):
         yield from readings

@@ -73,10 +73,10 @@ def joined(one, other):
 
 def turned_where_unsure(looks, network):
     """Return Looks whose probabilities, if unsure, are means over small turns."""
-    looks = list(looks)
     unsure = [index for index, look in enumerate(looks) if look.chance < SURE]
     if not unsure:
         return looks
+    looks = list(looks)
     middle = (SIZE - 1) / 2, (SIZE - 1) / 2
     turns = [cv2.getRotationMatrix2D(middle, degrees, 1) for degrees in TURNS]
     images = [

@@ -100,8 +100,7 @@ def parts_between(cuts, piece):
     The piece's left end is cut 0, then come `cuts` (M, H), and its right end.
     """
     height, width = piece.ink.shape
-    ends = np.zeros((1, height), int), np.full((1, height), width)
-    cuts = np.concatenate([ends[0], cuts, ends[1]])
+    cuts = np.pad(cuts, ((1, 1), (0, 0)), constant_values=((0, width), (0, 0)))
     columns, places = np.arange(width), cuts.mean(axis=1)
     parts = {}
     for left, right in itertools.combinations(range(len(cuts)), 2):

@@ -10,6 +10,9 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from digits import UserError, mnist, network
+from digits.decode import decode
+from digits.find import find_digits
+from digits.ink import extract_ink
 
 TINY = ["--dataset", "sklearn_digits", "--epochs", "1", "--filters", "4", "8", "8"]
 
@@ -23,6 +26,13 @@ def real_mnist():
         return mnist.load("mnist", mnist.cache_folder())
     except UserError as error:
         pytest.skip(f"the real MNIST is not here ({error})")
+
+
+def piece_of(name):
+    """Return the only Piece in one of assets/images."""
+    picture, _ = decode(ROOT / "assets" / "images" / name)
+    (piece,) = find_digits(extract_ink(picture))
+    return piece
 
 
 def assert_agrees(graph, images, expected):

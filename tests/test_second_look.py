@@ -1,19 +1,10 @@
 import numpy as np
 
-from conftest import ROOT
+from conftest import piece_of
 from digits import junk
-from digits.decode import decode
-from digits.find import Piece, find_digits
-from digits.ink import extract_ink
+from digits.find import Piece
 from digits.look import SURE, look_at
 from digits.second_look import joined, look_again
-
-
-def piece_of(name):
-    """Return the only Piece in one of assets/images."""
-    picture, _ = decode(ROOT / "assets" / "images" / name)
-    (piece,) = find_digits(extract_ink(picture))
-    return piece
 
 
 def as_piece(ink):

@@ -4,11 +4,9 @@ import cv2
 import numpy as np
 import pytest
 
-from conftest import ROOT
+from conftest import piece_of
 from digits import junk
-from digits.decode import decode
-from digits.find import Piece, find_digits
-from digits.ink import extract_ink
+from digits.find import Piece
 from digits.look import Look, look_at
 from digits.split import (
     BEND,
@@ -23,9 +21,7 @@ from digits.split import (
 
 def drawn(name):
     """Return the ink of the only digit in one of assets/images, 70x100 pixels."""
-    picture, _ = decode(ROOT / "assets" / "images" / name)
-    (piece,) = find_digits(extract_ink(picture))
-    return cv2.resize(piece.ink, (70, 100), interpolation=cv2.INTER_AREA)
+    return cv2.resize(piece_of(name).ink, (70, 100), interpolation=cv2.INTER_AREA)
 
 
 def as_piece(ink):
