@@ -10,17 +10,20 @@ import cv2
 import numpy as np
 
 from digits.geometry import LEAST_VARIANCE, MIDDLE, side_of
+from digits.gradients import gradients
 from digits.normalise import SIZE
 
 BLOCK = 200  # images: what they need at once fits into a processor's cache
-DIRECTIONS = 12  # in which gradients are measured, all around
 CELLS = 7  # each way, in which they are gathered
-SPREAD = 0.6  # cells: standard deviation of the weights with which a cell gathers
 
 
 def extract(images):
     """Return the features (N, 588) float32 of images (N, 28, 28) uint8."""
-    return in_blocks(lambda block: gradients(upright(block)), images)
+    return in_blocks(_features, images)
+
+
+def _features(block):
+    return gradients(upright(block), CELLS, np).reshape(len(block), -1)
 
 
 def in_blocks(work, images):
@@ -63,37 +66,3 @@ def upright(images):
         np.repeat(np.float32(source_y).reshape(-1, 1), SIZE, axis=1),
         cv2.INTER_LINEAR,
     ).reshape(images.shape)
-
-
-def gradients(images):
-    """Return the square roots of gradients gathered by direction and cell.
-
-    images: (N, 28, 28) float32, 0 to 255; returns (N, 588) float32. As the histograms
-    of oriented gradients of Dalal & Triggs, 2005, but a gradient counts for all
-    directions, with the 12th power of the cosine of the angle between them, and for all
-    cells, with a Gaussian of the distance.
-    """
-    across, down = np.zeros_like(images), np.zeros_like(images)
-    across[:, :, 1:-1] = images[:, :, 2:] - images[:, :, :-2]
-    down[:, 1:-1] = images[:, 2:] - images[:, :-2]
-    magnitude = np.sqrt(across**2 + down**2) / 255
-    length = np.maximum(255 * magnitude, 1e-3)
-    across, down = across / length, down / length
-    gather = cell_weights()
-    cells = np.empty((len(images), DIRECTIONS, CELLS, CELLS), np.float32)
-    for direction in range(DIRECTIONS):
-        angle = 2 * np.pi * direction / DIRECTIONS
-        cosine = across * np.float32(np.cos(angle)) + down * np.float32(np.sin(angle))
-        cosine = np.maximum(cosine, 0)
-        fourth = cosine * cosine * cosine * cosine
-        cells[:, direction] = gather @ (fourth * fourth * fourth * magnitude) @ gather.T
-    return np.sqrt(cells).reshape(len(images), -1)
-
-
-def cell_weights():
-    """Return how much each pixel of a row counts for each cell, (7, 28) float32."""
-    side = SIZE / CELLS
-    middles = (np.arange(CELLS) + 0.5) * side - 0.5
-    distance = (np.arange(SIZE) - middles[:, None]) / (SPREAD * side)
-    weights = np.exp(-(distance**2) / 2)
-    return np.float32(weights / weights.sum(axis=1, keepdims=True))

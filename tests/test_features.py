@@ -1,5 +1,3 @@
-import math
-
 import numpy as np
 import pytest
 from skimage.measure import moments_central
@@ -45,38 +43,6 @@ def test_upright_images_are_upright_and_of_a_size(images):
         assert abs((image.sum(axis=0) @ np.arange(28)) / image.sum() - 13.5) < 0.3
         longer = 4 * np.sqrt(max(mu[0, 2], mu[2, 0]) / mu[0, 0])
         assert 20 < longer < 23
-
-
-def slow_gradients(image):
-    """The docstring's definition, pixel by pixel."""
-    cells = np.zeros((12, 7, 7))
-    for y in range(28):
-        for x in range(28):
-            dx = image[y, x + 1] - image[y, x - 1] if 0 < x < 27 else 0.0
-            dy = image[y + 1, x] - image[y - 1, x] if 0 < y < 27 else 0.0
-            magnitude, angle = math.hypot(dx, dy) / 255, math.atan2(dy, dx)
-            for direction in range(12):
-                cosine = math.cos(angle - math.radians(30 * direction))
-                share = magnitude * max(cosine, 0) ** 12
-                cells[direction] += share * np.outer(weights_at(y), weights_at(x))
-    return np.sqrt(cells).ravel()
-
-
-def weights_at(place):
-    def bell(cell, pixel):
-        return math.exp(-(((pixel - (4 * cell + 1.5)) / 2.4) ** 2) / 2)
-
-    return [
-        bell(cell, place) / sum(bell(cell, pixel) for pixel in range(28))
-        for cell in range(7)
-    ]
-
-
-def test_gradients_are_those_of_the_definition(images):
-    upright = features.upright(images[:3])
-    found = features.gradients(upright)
-    for image, mine in zip(upright.astype(float), found, strict=True):
-        np.testing.assert_allclose(mine, slow_gradients(image), atol=2e-4)
 
 
 def test_blocks_change_nothing(images):
