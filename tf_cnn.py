@@ -26,7 +26,6 @@ from digits import (
     cli,
     flags,
     geometry,
-    gradients,
     mnist,
     network,
     results,
@@ -49,8 +48,6 @@ BLOCK = 2  # pixels each way: they become the channels of one place
 RENDERINGS = 2  # of each training image, for --augmentation real
 # What the networks of a seed see: images as they are, or upright. They err differently.
 VIEWS = "plain", "upright"
-# Whether they see oriented gradients as well, which take time to read a picture.
-SEES_GRADIENTS = {"mnist": True, "real": False}
 VIEWS_DISTILLED = ("plain",)  # one network reads twice as fast
 NARROW = 2  # times fewer filters has the quick network of --augmentation real
 TRAINING, VALIDATION, TEST = range(3)  # each has junk and pens of its own
@@ -104,20 +101,15 @@ def convolve_by_product(x, kernel, bias, stride):
 class ConvolutionalNetwork:
     """Maps pixels (N, 28, 28, 1) float32, 0 to 255, to logits (N, classes).
 
-    `view` tells what of images it is to be given: "plain", or "upright" pixels;
-    `sees_gradients`, whether it looks at their gradients as well.
+    `view` tells what of images it is to be given: "plain", or "upright" pixels.
     `variables` holds all its tf.Variables by name, `trainable` those that are learned.
     """
 
-    def __init__(
-        self, view, sees_gradients, filters, dense_layers, activation, classes, seed
-    ):
-        self.view, self.sees_gradients, self.classes = view, sees_gradients, classes
+    def __init__(self, view, filters, dense_layers, activation, classes, seed):
+        self.view, self.classes = view, classes
         self.activation = getattr(tf.nn, activation)
         self.variables, self.strides = {}, {}
         side, channels = 28 // BLOCK, BLOCK**2
-        if sees_gradients:
-            channels += gradients.DIRECTIONS
         random = np.random.default_rng(seed)
         for layer, width in enumerate(filters, 1):
             name = f"convolution{layer}"
@@ -152,8 +144,6 @@ class ConvolutionalNetwork:
         training = dropout_seed is not None
         # A convolution of a single channel is slow.
         x = tf.nn.space_to_depth(pixels / 255, BLOCK)  # (N, 14, 14, 4)
-        if self.sees_gradients:
-            x = tf.concat([x, oriented_gradients(pixels)], axis=3)  # (N, 14, 14, 16)
         for name, stride in self.strides.items():
             kernel = self.variables[f"{name}/kernel"]
             if training:
@@ -230,13 +220,6 @@ def seen(pixels, view):
     if view == "plain":
         return pixels
     return geometry.upright(pixels, tf.experimental.numpy)
-
-
-def oriented_gradients(pixels):
-    """Return (N, 14, 14, 12) of pixels (N, 28, 28, 1): a channel for each direction."""
-    images = tf.squeeze(pixels, axis=3)
-    maps = gradients.gradients(images, 28 // BLOCK, tf.experimental.numpy)
-    return tf.transpose(maps, (0, 2, 3, 1))
 
 
 def moving_average(average, value, decay):
@@ -343,8 +326,7 @@ class Trainer:
 
     def __init__(self, args, seed, view, images, labels, teacher):
         self.classes = len(CLASSES[args.augmentation])
-        shape = view, SEES_GRADIENTS[args.augmentation], args.filters
-        shape += args.dense_layers, args.activation, self.classes
+        shape = view, args.filters, args.dense_layers, args.activation, self.classes
         self.network = ConvolutionalNetwork(*shape, seed)
         self.averaged = ConvolutionalNetwork(*shape, seed)
         self.muon = Muon([v for v in self.network.trainable if v.shape.rank == 4])
@@ -589,8 +571,7 @@ def restore(path, attributes):
         arguments = attributes["arguments"]
         if arguments["activation"] not in flags.ACTIVATIONS:
             raise ValueError(arguments["activation"])
-        shape = [SEES_GRADIENTS[arguments["augmentation"]]]
-        shape += [arguments[name] for name in ("filters", "dense_layers", "activation")]
+        shape = [arguments[name] for name in ("filters", "dense_layers", "activation")]
         shape.append(len(attributes["classes"]))
         count = arguments["ensemble"]
         if count not in range(1, MOST_NETWORKS + 1):
@@ -635,7 +616,7 @@ def parse_args(argv=None):
     """Return the parsed command line."""
     parser = cli.parser(__doc__)
     flags.add_data_flags(parser, output_dir="output/tf_cnn")
-    flags.add_network_flags(parser, epochs=5, batch_size=256)
+    flags.add_network_flags(parser, epochs=8, batch_size=256)
     parser.add_argument(
         "--augmentation",
         choices=CLASSES,

@@ -71,7 +71,7 @@ def training_block():
         f"GFLOP/s: {100 * step['share']:.0f} % of a {step['matrix_side']}x"
         f"{step['matrix_side']} float32 matrix product's in the same run. "
         f"`CNN_MNIST.py --target_accuracy 99` has read 99 % of the validation images "
-        f"right after {quick['seconds']:.0f} s of training, {ratio:.2f} times what "
+        f"right after {quick['seconds']:.1f} s of training, {ratio:.2f} times what "
         f"[Keras's example](https://keras.io/examples/vision/mnist_convnet/) needs, "
         f"which took {example['seconds_to_target']:.0f} s, and then reads "
         f"{quick['test']} of the test images."

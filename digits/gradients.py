@@ -1,7 +1,6 @@
-"""Gradients of images, gathered by direction and place; for NumPy and TensorFlow alike.
+"""Gradients of images, gathered by direction and place; for NumPy and Keras alike.
 
-`xp` is a namespace with NumPy's functions: numpy itself, tensorflow.experimental.numpy
-or keras.ops.
+`xp` is a namespace with NumPy's functions: numpy itself or keras.ops.
 """
 
 import numpy as np

@@ -67,8 +67,8 @@ def test_tensorflow_and_opencv_agree(is_shipped, tf_model):
 @pytest.mark.parametrize("activation", flags.ACTIVATIONS)
 def test_every_activation_runs_in_opencv(activation):
     networks = [
-        tf_cnn.ConvolutionalNetwork(*seen, [2, 2, 2], [3], activation, 10, seed=0)
-        for seen in (("plain", False), ("upright", True))
+        tf_cnn.ConvolutionalNetwork(view, [2, 2, 2], [3], activation, 10, seed=0)
+        for view in ("plain", "upright")
     ]
     model = tf_cnn.Ensemble(networks)
     images = mnist.read_sklearn_digits()[0][:20]
