@@ -56,6 +56,21 @@ def test_keras_and_opencv_agree(keras_model, model):
     assert_agrees(network.Network(onnx), images, expected)
 
 
+def test_a_quick_network_sees_gradients_in_opencv_too(capsys):
+    flags = [*TINY, "--target_accuracy", "5", "-s", "-w", "quick.hdf5"]
+    assert CNN_MNIST.main(flags) == 0
+    onnx, attributes = network.read("quick.hdf5")
+    assert attributes["test"] in accuracy_of(capsys, "quick.hdf5")
+    CNN_MNIST.own_layers()
+    model = keras.models.load_model("quick.hdf5", compile=False)
+    assert "gradients" in [layer.name for layer in model.layers]
+    classifier = CNN_MNIST.Classifier(model)
+    classifier.temperature = attributes["temperature"]
+    images = mnist.read_sklearn_digits()[0][:1000]
+    expected = classifier.probabilities(images)
+    assert_agrees(network.Network(onnx), images, expected)
+
+
 def write_keras3_weights(path, model):
     model.save_weights(path.with_suffix(".weights.h5"))
     path.with_suffix(".weights.h5").rename(path)
