@@ -85,8 +85,8 @@ def build_network(
         x = layers.Concatenate()([x, gradients_layer(upright)])  # (N, 14, 14, 16)
     for layer, width in enumerate(filters, 1):
         size = 5 if x.shape[-1] == 1 else 3
-        is_smaller_already = sees_gradients and layer == 1
-        stride = 2 if width > x.shape[-1] and not is_smaller_already else 1
+        is_halved = sees_gradients and layer == 1  # by the blocks
+        stride = 2 if width > x.shape[-1] and not is_halved else 1
         x = layers.Conv2D(
             width, size, stride, "same", use_bias=False, kernel_initializer="he_normal"
         )(x)
@@ -302,7 +302,7 @@ def train(args, dataset):
                 recorder(history, args.target_accuracy),
             ],
             validation_data=(validation_images, validation_labels),
-            validation_batch_size=1000,
+            validation_batch_size=1000,  # few steps: each has a cost of its own
         )
     if is_quick and not learner.stop_training:
         message = f"{args.epochs} epochs did not reach {args.target_accuracy} %"

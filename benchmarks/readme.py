@@ -74,7 +74,7 @@ def training_block():
         f"right after {quick['seconds']:.1f} s of training, {ratio:.2f} times what "
         f"[Keras's example](https://keras.io/examples/vision/mnist_convnet/) needs, "
         f"which took {example['seconds_to_target']:.0f} s, and then reads "
-        f"{quick['test']} of the test images."
+        f"{quick['test']} of the test images. (On {measured['hardware']}.)"
     )
 
 
