@@ -47,28 +47,28 @@ def test_keras_itself_loads_the_file(keras_model, model):
         np.testing.assert_array_equal(numpy_of(ours), numpy_of(theirs))
 
 
-def test_keras_and_opencv_agree(keras_model, model):
-    onnx, attributes = network.read(keras_model)
+def assert_opencv_agrees(path, model):
+    """Assert that a file's ONNX graph does what its keras.Model does."""
+    onnx, attributes = network.read(path)
     images = mnist.read_sklearn_digits()[0][:1000]
     classifier = CNN_MNIST.Classifier(model)
     classifier.temperature = attributes["temperature"]
     expected = classifier.probabilities(images)
     assert_agrees(network.Network(onnx), images, expected)
+
+
+def test_keras_and_opencv_agree(keras_model, model):
+    assert_opencv_agrees(keras_model, model)
 
 
 def test_a_quick_network_sees_gradients_in_opencv_too(capsys):
     flags = [*TINY, "--target_accuracy", "5", "-s", "-w", "quick.hdf5"]
     assert CNN_MNIST.main(flags) == 0
-    onnx, attributes = network.read("quick.hdf5")
-    assert attributes["test"] in accuracy_of(capsys, "quick.hdf5")
-    CNN_MNIST.own_layers()
+    test = network.read("quick.hdf5")[1]["test"]
+    assert test in accuracy_of(capsys, "quick.hdf5")
     model = keras.models.load_model("quick.hdf5", compile=False)
     assert "gradients" in [layer.name for layer in model.layers]
-    classifier = CNN_MNIST.Classifier(model)
-    classifier.temperature = attributes["temperature"]
-    images = mnist.read_sklearn_digits()[0][:1000]
-    expected = classifier.probabilities(images)
-    assert_agrees(network.Network(onnx), images, expected)
+    assert_opencv_agrees("quick.hdf5", model)
 
 
 def write_keras3_weights(path, model):
