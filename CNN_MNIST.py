@@ -44,12 +44,13 @@ LABEL_SMOOTHING = 0.05
 PEAK_LEARNING_RATE = 0.004
 WARM_UP = 0.2  # share of the steps
 WEIGHT_DECAY = 0.05
+NEWTON_SCHULZ_STEPS = 3  # of Muon; five, as by default, are slower and no better
 AVERAGE_DECAY = 0.99  # of the weights that are averaged, a step
 # For --target_accuracy.
-QUICK_FILTERS = [32, 64, 64, 128]
+QUICK_FILTERS = [24, 48, 48, 96]
 QUICK_BATCH_SIZE = 64
 QUICK_DROPOUT = 0.2
-QUICK_LEARNING_RATE = 0.008
+QUICK_LEARNING_RATE = 0.01
 QUICK_WARM_UP = 0.05
 QUICK_AVERAGE_DECAY = 0.9
 # What Keras raises at files that are damaged or do not fit.
@@ -65,30 +66,23 @@ LOADING_ERRORS = (
 )
 
 
-def build_network(
-    filters, dense_layers, activation, dropout=DROPOUT, sees_gradients=False
-):
+def build_network(filters, dense_layers, activation, dropout=DROPOUT):
     """Return a keras.Model: pixels (N, 28, 28, 1), 0 to 255, to probabilities (N, 10).
 
-    filters: the channels of each convolution; where they grow, the picture is halved;
-    sees_gradients: whether it looks at oriented gradients beside the pixels.
+    filters: the channels of each convolution; where they grow, the picture is halved.
     """
     layers = keras.layers
     upright_layer, gradients_layer = own_layers()
     inputs = keras.Input((28, 28, 1), name="pixels")
     upright = upright_layer(inputs)
-    x = layers.Rescaling(1 / 255)(upright)
-    if sees_gradients:
-        # Blocks of 2x2 pixels become channels: as many places as of gradients.
-        x = layers.Reshape((14, 2, 14, 2))(x)
-        x = layers.Reshape((14, 14, 4))(layers.Permute((1, 3, 2, 4))(x))
-        x = layers.Concatenate()([x, gradients_layer(upright)])  # (N, 14, 14, 16)
+    # Blocks of 2x2 pixels become channels: as many places as of gradients.
+    x = layers.Reshape((14, 2, 14, 2))(layers.Rescaling(1 / 255)(upright))
+    x = layers.Reshape((14, 14, 4))(layers.Permute((1, 3, 2, 4))(x))
+    x = layers.Concatenate()([x, gradients_layer(upright)])  # (N, 14, 14, 16)
     for layer, width in enumerate(filters, 1):
-        size = 5 if x.shape[-1] == 1 else 3
-        is_halved = sees_gradients and layer == 1  # by the blocks
-        stride = 2 if width > x.shape[-1] and not is_halved else 1
+        stride = 2 if layer > 1 and width > x.shape[-1] else 1
         x = layers.Conv2D(
-            width, size, stride, "same", use_bias=False, kernel_initializer="he_normal"
+            width, 3, stride, "same", use_bias=False, kernel_initializer="he_normal"
         )(x)
         x = layers.BatchNormalization(momentum=0.95)(x)
         x = layers.Activation(activation)(x)
@@ -203,12 +197,12 @@ def muon(schedule, average_decay=AVERAGE_DECAY):
     """Return Keras's Muon, made to take the kernels of convolutions as matrices.
 
     Its own takes matrices only, and leaves the rest to AdamW. A kernel is one with a
-    column for each filter; the first one, 5x5 of a single channel, is AdamW's too.
+    column for each filter.
     """
 
     class KernelMuon(keras.optimizers.Muon):
         def _should_use_adamw(self, variable):
-            return len(variable.shape) != 4 or variable.shape[:2] == (5, 5)
+            return len(variable.shape) != 4
 
         def zeropower_via_newtonschulz5(self, x, steps):
             matrix = keras.ops.reshape(x, (-1, x.shape[-1]))
@@ -221,6 +215,7 @@ def muon(schedule, average_decay=AVERAGE_DECAY):
         weight_decay=WEIGHT_DECAY,
         adam_weight_decay=WEIGHT_DECAY,
         rms_rate=None,
+        ns_steps=NEWTON_SCHULZ_STEPS,
         use_ema=True,
         ema_momentum=average_decay,
     )
@@ -256,16 +251,15 @@ def cycles(steps):
 def train(args, dataset):
     """Return a trained keras.Model and its results.History.
 
-    With args.target_accuracy it sees gradients, from which it learns sooner, and moves
-    no images about, in cycles of half an epoch, until it is that good; each cycle is a
-    row of the history.
+    With args.target_accuracy it moves no images about, and learns in cycles of half an
+    epoch until it is that good; each cycle is a row of the history.
     """
     keras.utils.set_random_seed(args.seed)
     history = results.History(args.tensorboard)  # its clock leaves the import out
     is_quick = args.target_accuracy is not None
     dropout = QUICK_DROPOUT if is_quick else DROPOUT
     shape = args.filters, args.dense_layers, args.activation
-    model = build_network(*shape, dropout, sees_gradients=is_quick)
+    model = build_network(*shape, dropout)
     model.summary()
     learner = learner_of(model, moves=not is_quick)
     images, validation_images = (

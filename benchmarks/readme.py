@@ -33,13 +33,15 @@ def all_runs():
 
 
 def results_block():
-    """Return the table of results, with the hardware that they were measured on."""
+    """Return the table of results, with the hardware that each was measured on."""
     runs = all_runs()
     table = recorded.table_text(recorded.table_rows(runs))
-    hardware = sorted(
-        {run["hardware"] for summaries in runs.values() for run in summaries}
-    )
-    return f"{table}\n\nMeasured on {' and '.join(hardware)}."
+    scripts = {}
+    for name, summaries in runs.items():
+        for machine in sorted({run["hardware"] for run in summaries}):
+            scripts.setdefault(machine, []).append(f"`{recorded.SCRIPTS[name]}`")
+    lines = [f"- {machine}: {', '.join(of)}" for machine, of in scripts.items()]
+    return f"{table}\n\nMeasured on\n\n" + "\n".join(lines)
 
 
 def speed_block():
