@@ -6,7 +6,7 @@ import time
 import numpy as np
 
 from baselines import stored
-from baselines.method import inputs_of, scores
+from baselines.method import scores
 from baselines.search import search
 from digits import UserError, cli, files, flags, mnist, reading, results
 from digits.calibration import log_softmax
@@ -88,7 +88,7 @@ def fit(method, dataset, args):
     images, labels = training_set(dataset, args.quick, args.seed)
     print(f"{method.name}: {len(images)} images", file=sys.stderr, flush=True)
     start = time.monotonic()
-    inputs = inputs_of(images, args.raw)
+    inputs = method.inputs_of(images, args.raw)
     seen = time.monotonic()
     classifier = method.build(args.raw, args.seed)
     seconds = 0
@@ -113,7 +113,8 @@ def load(method, path):
     classifier, summary = stored.load(path, method.script)
     try:
         raw = bool(summary["arguments"]["raw"])
-        found = scores(classifier, inputs_of(np.zeros((1, 28, 28), np.uint8), raw))
+        blank = np.zeros((1, 28, 28), np.uint8)
+        found = scores(classifier, method.inputs_of(blank, raw))
         if found.shape != (1, 10):
             raise ValueError(f"{found.shape[1:]} classes")
     except stored.DAMAGE as error:
@@ -137,7 +138,8 @@ def run(method, args, argv):
 
     def predict(images):
         before = time.monotonic()
-        predictions = scores(classifier, inputs_of(images, raw)).argmax(axis=1)
+        inputs = method.inputs_of(images, raw)
+        predictions = scores(classifier, inputs).argmax(axis=1)
         # The test images come first, QMNIST's after them.
         summary.setdefault("predict_seconds", round(time.monotonic() - before, 2))
         return predictions
@@ -160,22 +162,22 @@ def run(method, args, argv):
 class Reader:
     """A classifier in a network's place: for digits.reading."""
 
-    def __init__(self, classifier, raw, temperature):
-        self.classifier, self.raw = classifier, raw
-        self.temperature = temperature
+    def __init__(self, method, classifier, raw):
+        self.method, self.classifier, self.raw = method, classifier, raw
 
     def probabilities(self, images):
         """Return (N, 11) float32 of images (N, 28, 28); the last, no digit, are 0."""
         if not len(images):
             return np.zeros((0, 11), np.float32)
-        found = scores(self.classifier, inputs_of(np.uint8(images), self.raw))
-        found = np.exp(log_softmax(found / self.temperature))
+        inputs = self.method.inputs_of(np.uint8(images), self.raw)
+        found = scores(self.classifier, inputs) / self.method.temperature
+        found = np.exp(log_softmax(found))
         return np.pad(found, ((0, 0), (0, 1)))
 
 
 def read_pictures(method, args):
     """Print what is read in --predict's pictures; return the exit status."""
-    reader = Reader(*load(method, args.load_model), method.temperature)
+    reader = Reader(method, *load(method, args.load_model))
     pictures, failed = reading.list_pictures(args.predict)
     errors = 0
     for result in [

@@ -31,7 +31,7 @@ class PairwiseSVC(ClassifierMixin, BaseEstimator):
             for a, b in pairs
         )
         support = np.unique(np.concatenate([rows for rows, _, _ in learned]))
-        self.vectors_ = np.float32(inputs[support])
+        self.support_, self.vectors_ = support, np.float32(inputs[support])
         self.coefficients_ = np.zeros((len(support), len(pairs)), np.float32)
         for pair, (rows, coefficients, _) in enumerate(learned):
             self.coefficients_[np.searchsorted(support, rows), pair] = coefficients

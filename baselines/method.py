@@ -16,7 +16,8 @@ class Method(NamedTuple):
     name: of its script; build: a function from (raw, seed) to an unfitted scikit-learn
     pipeline; grid: what --search tries, {parameter of the pipeline: [values]};
     growth: how the time of a fit grows with the images: with which power; temperature:
-    of the probabilities, as --search finds it on the validation images.
+    of the probabilities, as --search finds it on the validation images; extract: a
+    function from images (N, 28, 28) to what the pipeline takes, (N, F).
     """
 
     name: str
@@ -24,18 +25,18 @@ class Method(NamedTuple):
     grid: dict
     growth: float
     temperature: float
+    extract: Callable = features.extract
 
     @property
     def script(self):
         """The command that runs it."""
         return f"baselines/{self.name}.py"
 
-
-def inputs_of(images, raw):
-    """Return what a classifier learns from: (N, F) float32 of images (N, 28, 28)."""
-    if raw:
-        return np.float32(images.reshape(len(images), -1)) / 255
-    return features.extract(images)
+    def inputs_of(self, images, raw):
+        """Return what its classifier learns from: (N, F) of images (N, 28, 28)."""
+        if raw:
+            return np.float32(images.reshape(len(images), -1)) / 255
+        return self.extract(images)
 
 
 def scores(classifier, inputs):

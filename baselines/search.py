@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from baselines.method import inputs_of, scores
+from baselines.method import scores
 from digits import UserError, files, results
 from digits.calibration import fit_temperature
 from digits.lazy import LazyModule
@@ -32,7 +32,7 @@ def search(method, args, dataset):
     count = len(dataset.train_labels) // 10 if args.quick else len(dataset.train_labels)
     images = np.concatenate([dataset.train_images[:count], dataset.validation_images])
     labels = np.concatenate([dataset.train_labels[:count], dataset.validation_labels])
-    inputs = inputs_of(images, args.raw)
+    inputs = method.inputs_of(images, args.raw)
     learns = np.arange(len(labels)) < count
     pipeline = method.build(args.raw, args.seed)
     grid_search = model_selection.GridSearchCV(

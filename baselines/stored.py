@@ -35,6 +35,7 @@ OURS = {
     "baselines.machine.PairwiseSVC",
     "baselines.metric.LocalWhitening",
     "baselines.metric.RivalDirections",
+    "baselines.virtual.VirtualSVC",
 }
 TYPES = {
     "builtins.bool",

@@ -6,9 +6,10 @@
     python3 baselines/svm.py --load_model svm.skops --predict IMAGE
 
 It parts the principal components of oriented gradients (baselines/features.py) with a
-Gaussian kernel, pair of digits by pair (baselines/machine.py). --search tries GRID.
+Gaussian kernel, pair of digits by pair (baselines/machine.py), and learns again from
+its support vectors, moved about (baselines/virtual.py). --search tries GRID.
 
-Measured: 99.58 % of MNIST's test images, learned in 17 seconds and read in 1, on two
+Measured: 99.65 % of MNIST's test images, learned in 29 seconds and read in 1, on two
 cores.
 """
 
@@ -22,31 +23,30 @@ from baselines.method import Method
 from digits import cli
 from digits.lazy import LazyModule
 
-decomposition = LazyModule("sklearn.decomposition")
-machine = LazyModule("baselines.machine")
-metric = LazyModule("baselines.metric")
-svm = LazyModule("sklearn.svm")
 pipeline = LazyModule("sklearn.pipeline")
+svm = LazyModule("sklearn.svm")
+virtual = LazyModule("baselines.virtual")
 
-COMPONENTS = 0.97  # of the variance: about 80 of the 588 features
 GRID = {
-    "pca__n_components": [0.97, 0.985],
-    "pairwisesvc__C": [3, 5, 10],
-    "pairwisesvc__gamma": [1.0, 1.4, 2.0],
+    "virtualsvc__C": [2.0, 5.0],
+    "virtualsvc__gamma": [1.4, 2.0],
+    "virtualsvc__copies": [0, 5],
 }
 
 
 def build(raw, seed):
-    """Return the pipeline, not fitted; nothing in it is drawn at random."""
+    """Return the pipeline, not fitted; `seed` decides on how images are moved."""
     if raw:
         return pipeline.make_pipeline(svm.SVC(C=10, gamma="scale", cache_size=2000))
-    components = decomposition.PCA(COMPONENTS, svd_solver="covariance_eigh")
-    return pipeline.make_pipeline(
-        components, metric.LocalWhitening(), machine.PairwiseSVC(C=5, gamma=1.4)
-    )
+    return pipeline.make_pipeline(virtual.VirtualSVC(random_state=seed))
 
 
-METHOD = Method("svm", build, GRID, growth=1.1, temperature=0.2)
+def pixels(images):
+    """Return images (N, 28, 28) uint8 as (N, 784): the machine sees them by itself."""
+    return images.reshape(len(images), -1)
+
+
+METHOD = Method("svm", build, GRID, growth=0.85, temperature=0.2, extract=pixels)
 
 
 @cli.report_errors

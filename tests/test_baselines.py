@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from baselines import compare, experiment, knn, method, random_forest, svm
+from baselines import compare, experiment, knn, random_forest, svm
 from conftest import ROOT
 from digits import mnist
 
@@ -149,6 +149,6 @@ def test_training_set_is_all_of_it_or_a_tenth():
 
 
 def test_raw_inputs():
-    inputs = method.inputs_of(np.full((2, 28, 28), 255, np.uint8), raw=True)
+    inputs = knn.METHOD.inputs_of(np.full((2, 28, 28), 255, np.uint8), raw=True)
     assert inputs.shape == (2, 784) and inputs.dtype == np.float32
     assert inputs.max() == 1

@@ -5,6 +5,7 @@ from skimage.transform import AffineTransform, warp
 
 from baselines import features
 from digits import mnist
+from digits.gradients import gradients
 
 
 @pytest.fixture(scope="module")
@@ -50,6 +51,13 @@ def test_blocks_change_nothing(images):
     assert together.shape == (250, 588) and together.dtype == np.float32
     one = features.extract(images[200:201])
     np.testing.assert_allclose(together[200], one[0], atol=1e-6)
+
+
+def test_both_are_upright_ones_and_lighter_plain_ones(images):
+    both = features.extract_both(images)
+    np.testing.assert_array_equal(both[:, :588], features.extract(images))
+    plain = gradients(np.float32(images), features.CELLS, np).reshape(250, 588)
+    np.testing.assert_allclose(both[:, 588:], features.PLAIN_WEIGHT * plain, atol=1e-6)
 
 
 def test_a_blank_image_has_no_gradients():
