@@ -26,6 +26,7 @@ from digits import (
     cli,
     flags,
     geometry,
+    gradients,
     mnist,
     network,
     results,
@@ -46,8 +47,9 @@ SCRIPT = "tf_cnn.py"
 CLASSES = {"mnist": network.CLASSES, "real": network.CLASSES + network.JUNK}
 BLOCK = 2  # pixels each way: they become the channels of one place
 RENDERINGS = 2  # of each training image, for --augmentation real
-# What the networks of a seed see: images as they are, or upright. They err differently.
-VIEWS = "plain", "upright"
+# What the networks of a seed see: images as they are, or upright, or that and the
+# gradients of that, which take time to read a picture. They err differently.
+VIEWS = {"mnist": ("plain", "gradients"), "real": ("plain", "upright")}
 VIEWS_DISTILLED = ("plain",)  # one network reads twice as fast
 NARROW = 2  # times fewer filters has the quick network of --augmentation real
 TRAINING, VALIDATION, TEST = range(3)  # each has junk and pens of its own
@@ -101,7 +103,8 @@ def convolve_by_product(x, kernel, bias, stride):
 class ConvolutionalNetwork:
     """Maps pixels (N, 28, 28, 1) float32, 0 to 255, to logits (N, classes).
 
-    `view` tells what of images it is to be given: "plain", or "upright" pixels.
+    `view` tells what of images it is to be given: "plain", or "upright" pixels; of
+    "gradients", which are upright too, it sees the oriented gradients as well.
     `variables` holds all its tf.Variables by name, `trainable` those that are learned.
     """
 
@@ -110,6 +113,8 @@ class ConvolutionalNetwork:
         self.activation = getattr(tf.nn, activation)
         self.variables, self.strides = {}, {}
         side, channels = 28 // BLOCK, BLOCK**2
+        if view == "gradients":
+            channels += gradients.DIRECTIONS
         random = np.random.default_rng(seed)
         for layer, width in enumerate(filters, 1):
             name = f"convolution{layer}"
@@ -144,6 +149,8 @@ class ConvolutionalNetwork:
         training = dropout_seed is not None
         # A convolution of a single channel is slow.
         x = tf.nn.space_to_depth(pixels / 255, BLOCK)  # (N, 14, 14, 4)
+        if self.view == "gradients":
+            x = tf.concat([x, oriented_gradients(pixels)], axis=3)  # (N, 14, 14, 16)
         for name, stride in self.strides.items():
             kernel = self.variables[f"{name}/kernel"]
             if training:
@@ -220,6 +227,13 @@ def seen(pixels, view):
     if view == "plain":
         return pixels
     return geometry.upright(pixels, tf.experimental.numpy)
+
+
+def oriented_gradients(pixels):
+    """Return (N, 14, 14, 12) of pixels (N, 28, 28, 1): a channel for each direction."""
+    images = tf.squeeze(pixels, axis=3)
+    maps = gradients.gradients(images, 28 // BLOCK, tf.experimental.numpy)
+    return tf.transpose(maps, (0, 2, 3, 1))
 
 
 def moving_average(average, value, decay):
@@ -415,9 +429,9 @@ def images_seen(images, view):
     return moved.astype(np.uint8).reshape(images.shape)
 
 
-def views_of(distill):
-    """Return what the networks of a seed see, given the argument --distill."""
-    return VIEWS_DISTILLED if distill else VIEWS
+def views_of(augmentation, distill):
+    """Return what the networks of a seed see, given those arguments."""
+    return VIEWS_DISTILLED if distill else VIEWS[augmentation]
 
 
 def narrowed(args):
@@ -437,7 +451,10 @@ def train(args, dataset, teacher):
     if args.augmentation == "real":
         seeds = [[args.seed, TRAINING, rendering] for rendering in range(RENDERINGS)]
         images, labels = synthesis.with_renderings(images, labels, seeds)
-    views = {view: images_seen(images, view) for view in views_of(args.distill)}
+    views = {
+        view: images_seen(images, view)
+        for view in views_of(args.augmentation, args.distill)
+    }
     seeds = range(args.seed, args.seed + args.ensemble)
     plan = list(itertools.product([args], seeds, views))
     count = len(plan)
@@ -495,7 +512,7 @@ def measure_rejection(graphs, args, dataset):
 
 def score_alone(model, args, dataset, history):
     """Return a dict for each seed: how the networks of that seed read by themselves."""
-    scores, views = [], len(views_of(args.distill))
+    scores, views = [], len(views_of(args.augmentation, args.distill))
     for number in range(args.ensemble):
         seed, epochs = args.seed + number, views * args.epochs
         alone = Ensemble(model.networks[number * views :][:views])
@@ -576,7 +593,7 @@ def restore(path, attributes):
         count = arguments["ensemble"]
         if count not in range(1, MOST_NETWORKS + 1):
             raise ValueError(count)
-        views = views_of(arguments["distill"]) * count
+        views = count * views_of(arguments["augmentation"], arguments["distill"])
         networks = [ConvolutionalNetwork(view, *shape, seed=0) for view in views]
         model = Ensemble(networks)
         if stored.keys() != model.variables.keys():
