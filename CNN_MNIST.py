@@ -9,8 +9,10 @@ The last line loads a file and tests it, training nothing; it reads what Keras 2
 wrote, whole models and weights. With --save_model 1 too, the file gets what
 load_model.py needs to read pictures with it.
 
-The network sees digits upright. Measured: 99.68 ± 0.04 % of MNIST's test images over 5
-seeds, 4 minutes each, on two cores.
+The network sees digits upright, and the gradients of their pixels.
+
+Measured: 99.67 ± 0.03 % of MNIST's test images over 5 seeds, 2 minutes each, on two
+cores.
 """
 
 import contextlib
