@@ -29,8 +29,9 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-from digits import UserError, cli, flags, geometry, gradients, mnist, network, results
+from digits import UserError, cli, flags, geometry, mnist, network, results
 from digits.calibration import fit_temperature
+from digits.gradients import gradient_channels
 from digits.lazy import LazyModule
 
 tf = LazyModule("tensorflow")
@@ -46,7 +47,7 @@ LABEL_SMOOTHING = 0.05
 PEAK_LEARNING_RATE = 0.004
 WARM_UP = 0.2  # share of the steps
 WEIGHT_DECAY = 0.05
-NEWTON_SCHULZ_STEPS = 3  # of Muon; five, as by default, are slower and no better
+NEWTON_SCHULZ_STEPS = 3  # of Muon; Keras's default of five is slower
 AVERAGE_DECAY = 0.99  # of the weights that are averaged, a step
 # For --target_accuracy.
 QUICK_FILTERS = [24, 48, 48, 96]
@@ -71,7 +72,8 @@ LOADING_ERRORS = (
 def build_network(filters, dense_layers, activation, dropout=DROPOUT):
     """Return a keras.Model: pixels (N, 28, 28, 1), 0 to 255, to probabilities (N, 10).
 
-    filters: the channels of each convolution; where they grow, the picture is halved.
+    filters: the channels of each convolution; where they grow from one to the next,
+    the picture is halved.
     """
     layers = keras.layers
     upright_layer, gradients_layer = own_layers()
@@ -114,9 +116,7 @@ def own_layers():
     @register
     class Gradients(keras.layers.Layer):
         def call(self, pixels):
-            images = keras.ops.squeeze(pixels, axis=3)
-            maps = gradients.gradients(images, 14, keras.ops)
-            return keras.ops.transpose(maps, (0, 2, 3, 1))
+            return gradient_channels(pixels, 14, keras.ops)
 
     return Upright(name="upright"), Gradients(name="gradients")
 

@@ -26,7 +26,6 @@ from digits import (
     cli,
     flags,
     geometry,
-    gradients,
     mnist,
     network,
     results,
@@ -37,6 +36,7 @@ from digits.calibration import (
     negative_log_likelihood,
     rejection,
 )
+from digits.gradients import DIRECTIONS, gradient_channels
 from digits.lazy import LazyModule
 from digits.progress import Progress
 
@@ -47,8 +47,8 @@ SCRIPT = "tf_cnn.py"
 CLASSES = {"mnist": network.CLASSES, "real": network.CLASSES + network.JUNK}
 BLOCK = 2  # pixels each way: they become the channels of one place
 RENDERINGS = 2  # of each training image, for --augmentation real
-# What the networks of a seed see: images as they are, or upright, or that and the
-# gradients of that, which take time to read a picture. They err differently.
+# What the networks of a seed see: images as they are, upright ones, or upright ones and
+# their gradients, which would make pictures slower to read. They err differently.
 VIEWS = {"mnist": ("plain", "gradients"), "real": ("plain", "upright")}
 VIEWS_DISTILLED = ("plain",)  # one network reads twice as fast
 NARROW = 2  # times fewer filters has the quick network of --augmentation real
@@ -114,7 +114,7 @@ class ConvolutionalNetwork:
         self.variables, self.strides = {}, {}
         side, channels = 28 // BLOCK, BLOCK**2
         if view == "gradients":
-            channels += gradients.DIRECTIONS
+            channels += DIRECTIONS
         random = np.random.default_rng(seed)
         for layer, width in enumerate(filters, 1):
             name = f"convolution{layer}"
@@ -150,7 +150,8 @@ class ConvolutionalNetwork:
         # A convolution of a single channel is slow.
         x = tf.nn.space_to_depth(pixels / 255, BLOCK)  # (N, 14, 14, 4)
         if self.view == "gradients":
-            x = tf.concat([x, oriented_gradients(pixels)], axis=3)  # (N, 14, 14, 16)
+            slopes = gradient_channels(pixels, 28 // BLOCK, tf.experimental.numpy)
+            x = tf.concat([x, slopes], axis=3)  # (N, 14, 14, 16)
         for name, stride in self.strides.items():
             kernel = self.variables[f"{name}/kernel"]
             if training:
@@ -227,13 +228,6 @@ def seen(pixels, view):
     if view == "plain":
         return pixels
     return geometry.upright(pixels, tf.experimental.numpy)
-
-
-def oriented_gradients(pixels):
-    """Return (N, 14, 14, 12) of pixels (N, 28, 28, 1): a channel for each direction."""
-    images = tf.squeeze(pixels, axis=3)
-    maps = gradients.gradients(images, 28 // BLOCK, tf.experimental.numpy)
-    return tf.transpose(maps, (0, 2, 3, 1))
 
 
 def moving_average(average, value, decay):

@@ -118,7 +118,9 @@ def load(method, path):
         if found.shape != (1, 10):
             raise ValueError(f"{found.shape[1:]} classes")
     except stored.DAMAGE as error:
-        raise UserError(f"{path}: damaged; save it again") from error
+        raise UserError(
+            f"{path}: damaged, or of an earlier {method.script}; save it again"
+        ) from error
     return classifier, raw
 
 

@@ -1,4 +1,4 @@
-"""What the classical methods see of an image: upright, its gradients by direction.
+"""What the classical methods see of an image: its gradients by direction.
 
 All images are worked on at once, in blocks, on all cores.
 """
@@ -19,12 +19,16 @@ PLAIN_WEIGHT = 0.6  # of images as they are, beside upright ones
 
 
 def extract(images):
-    """Return the features (N, 588) float32 of images (N, 28, 28) uint8."""
+    """Return features (N, 588) float32 of images (N, 28, 28) uint8, made upright."""
     return in_blocks(lambda block: _features(upright(block)), images)
 
 
-def extract_both(images):
-    """Return those of images upright and as they are, (N, 1176) float32."""
+def extract_upright_and_plain(images):
+    """Return features (N, 1176) float32 of images (N, 28, 28) uint8.
+
+    The first half are those that `extract` returns, the second half those of the images
+    as they are, times PLAIN_WEIGHT.
+    """
 
     def both(block):
         plain = PLAIN_WEIGHT * _features(np.float32(block))
@@ -34,6 +38,7 @@ def extract_both(images):
 
 
 def _features(block):
+    """Return the features (N, 588) of a block of images, float32."""
     return gradients(block, CELLS, np).reshape(len(block), -1)
 
 

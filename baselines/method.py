@@ -17,7 +17,7 @@ class Method(NamedTuple):
     pipeline; grid: what --search tries, {parameter of the pipeline: [values]};
     growth: how the time of a fit grows with the images: with which power; temperature:
     of the probabilities, as --search finds it on the validation images; extract: a
-    function from images (N, 28, 28) to what the pipeline takes, (N, F).
+    function from images (N, 28, 28) uint8 to what the pipeline takes without --raw.
     """
 
     name: str
@@ -33,7 +33,10 @@ class Method(NamedTuple):
         return f"baselines/{self.name}.py"
 
     def inputs_of(self, images, raw):
-        """Return what its classifier learns from: (N, F) of images (N, 28, 28)."""
+        """Return what its classifier takes of images (N, 28, 28) uint8.
+
+        With `raw` that is (N, 784) float32, 0 to 1.
+        """
         if raw:
             return np.float32(images.reshape(len(images), -1)) / 255
         return self.extract(images)

@@ -106,8 +106,8 @@ def load(path, script):
         classifier, summary = stored["classifier"], json.loads(stored["summary"])
         if summary["script"] != script:
             raise UserError(f"{path}: made by {summary['script']}, not {script}")
-        check_trees(classifier)
-        check_machine(classifier)
+        for part in parts_of(classifier):
+            check_part(part)
     except DAMAGE as error:
         raise UserError(
             f"{path}: no model file of {script}, or a damaged one; save one with "
@@ -139,25 +139,54 @@ def nodes_of(schema):
             yield from nodes_of(part)
 
 
-def check_trees(classifier):
-    """Raise ValueError if a forest's nodes lead where its C code must not go."""
-    forest = classifier[-1]
-    for estimator in getattr(forest, "estimators_", []):
-        tree = estimator.tree_
-        inner = np.flatnonzero(tree.children_left != LEAF)
-        features = tree.feature[inner]
-        if not is_within(features, 0, forest.n_features_in_):
-            raise ValueError("a node asks for a feature that is not there")
-        for children in tree.children_left[inner], tree.children_right[inner]:
-            if not is_within(children, inner + 1, tree.node_count):
-                raise ValueError("a node leads out of its tree, or back")
+def parts_of(value):
+    """Yield a loaded value, and all that it holds."""
+    yield value
+    if isinstance(value, dict):
+        held = value.values()
+    elif isinstance(value, list | tuple):
+        held = value
+    else:
+        held = getattr(value, "__dict__", {}).values()
+    for part in held:
+        yield from parts_of(part)
 
 
-def check_machine(classifier):
+def check_part(part):
+    """Raise ValueError if compiled code would follow a part's numbers astray."""
+    attributes = getattr(part, "__dict__", {})
+    if "estimators_" in attributes:
+        for estimator in part.estimators_:
+            check_tree(estimator.tree_, part.n_features_in_)
+    if "tree_" in attributes:
+        check_tree(part.tree_, part.n_features_in_)
+    if "support_vectors_" in attributes:
+        check_machine(part)
+    if "_fit_X" in attributes:
+        check_neighbours(part)
+
+
+def check_tree(tree, features):
+    """Raise ValueError if a tree of so many features leads where it must not."""
+    inner = np.flatnonzero(tree.children_left != LEAF)
+    if not is_within(tree.feature[inner], 0, features):
+        raise ValueError("a node asks for a feature that is not there")
+    for children in tree.children_left[inner], tree.children_right[inner]:
+        if not is_within(children, inner + 1, tree.node_count):
+            raise ValueError("a node leads out of its tree, or back")
+
+
+def check_neighbours(classifier):
+    """Raise ValueError if what neighbours are labelled is none of the classes."""
+    labels = classifier._y
+    if labels.shape != (len(classifier._fit_X),):
+        raise ValueError("not a label for each neighbour")
+    if not is_within(labels, 0, len(classifier.classes_)):
+        raise ValueError("a label that is not there")
+
+
+def check_machine(machine):
     """Raise ValueError if a support vector machine's arrays don't fit each other."""
-    machine = classifier[-1]
-    if not hasattr(machine, "support_vectors_"):
-        return
     count, classes = len(machine.support_vectors_), len(machine.classes_)
     is_sound = (
         machine._n_support.shape == (classes,)

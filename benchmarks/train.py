@@ -57,12 +57,17 @@ def operations_an_image(model):
     return 2 * int(products)
 
 
-def training_rate(trainer, chosen):
-    """Return the GFLOP/s of training on the images `chosen`, everything included."""
+def training_rate(trainers, chosen):
+    """Return the GFLOP/s of training on the images `chosen`, everything included.
+
+    trainers: of the networks that are trained one after the other.
+    """
     start = time.perf_counter()
-    trainer.learn(tf.constant(chosen), tf.constant(0, tf.int64))[0].numpy()
+    for trainer in trainers:
+        trainer.learn(tf.constant(chosen), tf.constant(0, tf.int64))[0].numpy()
     seconds = time.perf_counter() - start
-    return len(chosen) * operations_an_image(trainer.network) / seconds / 1e9
+    operations = sum(operations_an_image(trainer.network) for trainer in trainers)
+    return len(chosen) * operations / seconds / 1e9
 
 
 def step_speed(dataset):
@@ -71,15 +76,19 @@ def step_speed(dataset):
     Each is the median over the rounds; so is the share of one in the other.
     """
     args = tf_cnn.parse_args([])
-    trainer = tf_cnn.Trainer(
-        args, args.seed, "plain", dataset.train_images, dataset.train_labels, None
-    )
+    images, labels = dataset.train_images, dataset.train_labels
+    trainers = [
+        tf_cnn.Trainer(
+            args, args.seed, view, tf_cnn.images_seen(images, view), labels, None
+        )
+        for view in tf_cnn.views_of(args.augmentation, args.distill)
+    ]
     chosen = np.arange(tf_cnn.BATCHES_A_CALL * args.batch_size)
     matrix = tf.random.normal((SIDE, SIDE))
     product = tf.function(lambda: tf.reduce_sum(matrix @ matrix))
     rates = []
     for _ in range(ROUNDS):
-        rates.append((matrix_rate(product), training_rate(trainer, chosen)))
+        rates.append((matrix_rate(product), training_rate(trainers, chosen)))
     rates = np.array(rates[1:])  # the first round compiles
     of_matrix, of_training = np.median(rates, axis=0)
     share = np.median(rates[:, 1] / rates[:, 0])

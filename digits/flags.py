@@ -47,7 +47,8 @@ def add_network_flags(arguments, *, epochs, batch_size):
         nargs="+",
         metavar="N",
         default=[32, 64, 64, 64, 128, 128],
-        help="channels of each convolution; where they grow, the picture is halved",
+        help="channels of each convolution; where they grow from one to the next, "
+        "the picture is halved",
     )
     arguments.add_argument(
         "--dense_layers",

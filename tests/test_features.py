@@ -54,7 +54,7 @@ def test_blocks_change_nothing(images):
 
 
 def test_both_are_upright_ones_and_lighter_plain_ones(images):
-    both = features.extract_both(images)
+    both = features.extract_upright_and_plain(images)
     np.testing.assert_array_equal(both[:, :588], features.extract(images))
     plain = gradients(np.float32(images), features.CELLS, np).reshape(250, 588)
     np.testing.assert_allclose(both[:, 588:], features.PLAIN_WEIGHT * plain, atol=1e-6)

@@ -14,6 +14,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.svm import SVC
 
 from baselines import stored
+from baselines.virtual import VirtualSVC
 from digits import UserError
 
 SCRIPT = "baselines/x.py"
@@ -112,6 +113,33 @@ def test_a_tree_that_leads_nowhere(tmp_path):
         nodes[field][0] = value
         tree.__setstate__({**state, "nodes": nodes})
         refused(stored.to_bytes(classifier, SUMMARY), tmp_path / "m")
+
+
+def test_a_damaged_forest_in_a_pipeline_of_its_own(tmp_path):
+    classifier = forest()
+    classifier[-1].n_features_in_ = 1
+    refused(stored.to_bytes(make_pipeline(classifier), SUMMARY), tmp_path / "m")
+
+
+def test_a_damaged_machine_in_anothers_place(tmp_path):
+    images = RANDOM.integers(0, 255, (200, 28, 28), np.uint8)
+    classifier = make_pipeline(VirtualSVC(copies=1)).fit(images, LABELS)
+    content = stored.to_bytes(classifier, SUMMARY)
+    (tmp_path / "sound").write_bytes(content)
+    loaded, _ = stored.load(tmp_path / "sound", SCRIPT)
+    np.testing.assert_array_equal(loaded.predict(images), classifier.predict(images))
+    machine = SVC().fit(INPUTS, LABELS)
+    classifier[-1].machine_ = machine
+    machine._n_support = machine._n_support + 1
+    refused(stored.to_bytes(classifier, SUMMARY), tmp_path / "m")
+
+
+def test_neighbours_of_no_class(tmp_path):
+    classifier = fitted(KNeighborsClassifier(4))
+    classifier[-1]._y[3] = 10
+    refused(stored.to_bytes(classifier, SUMMARY), tmp_path / "m")
+    classifier[-1]._y = classifier[-1]._y[:2]
+    refused(stored.to_bytes(classifier, SUMMARY), tmp_path / "m")
 
 
 CONTENT = stored.to_bytes(forest(), SUMMARY)
