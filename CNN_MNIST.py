@@ -29,9 +29,8 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-from digits import UserError, cli, flags, geometry, mnist, network, results
+from digits import UserError, cli, flags, geometry, gradients, mnist, network, results
 from digits.calibration import fit_temperature
-from digits.gradients import gradient_channels
 from digits.lazy import LazyModule
 
 tf = LazyModule("tensorflow")
@@ -116,7 +115,9 @@ def own_layers():
     @register
     class Gradients(keras.layers.Layer):
         def call(self, pixels):
-            return gradient_channels(pixels, 14, keras.ops)
+            images = keras.ops.squeeze(pixels, axis=3)
+            maps = gradients.gradients(images, 14, keras.ops)
+            return keras.ops.transpose(maps, (0, 2, 3, 1))
 
     return Upright(name="upright"), Gradients(name="gradients")
 

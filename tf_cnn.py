@@ -36,7 +36,6 @@ from digits.calibration import (
     negative_log_likelihood,
     rejection,
 )
-from digits.gradients import DIRECTIONS, gradient_channels
 from digits.lazy import LazyModule
 from digits.progress import Progress
 
@@ -47,9 +46,8 @@ SCRIPT = "tf_cnn.py"
 CLASSES = {"mnist": network.CLASSES, "real": network.CLASSES + network.JUNK}
 BLOCK = 2  # pixels each way: they become the channels of one place
 RENDERINGS = 2  # of each training image, for --augmentation real
-# What the networks of a seed see: images as they are, upright ones, or upright ones and
-# their gradients, which would make pictures slower to read. They err differently.
-VIEWS = {"mnist": ("plain", "gradients"), "real": ("plain", "upright")}
+# What the networks of a seed see: images as they are, or upright. They err differently.
+VIEWS = "plain", "upright"
 VIEWS_DISTILLED = ("plain",)  # one network reads twice as fast
 NARROW = 2  # times fewer filters has the quick network of --augmentation real
 TRAINING, VALIDATION, TEST = range(3)  # each has junk and pens of its own
@@ -103,8 +101,7 @@ def convolve_by_product(x, kernel, bias, stride):
 class ConvolutionalNetwork:
     """Maps pixels (N, 28, 28, 1) float32, 0 to 255, to logits (N, classes).
 
-    `view` tells what of images it is to be given: "plain", or "upright" pixels; of
-    "gradients", which are upright too, it sees the oriented gradients as well.
+    `view` tells what of images it is to be given: "plain", or "upright" pixels.
     `variables` holds all its tf.Variables by name, `trainable` those that are learned.
     """
 
@@ -113,8 +110,6 @@ class ConvolutionalNetwork:
         self.activation = getattr(tf.nn, activation)
         self.variables, self.strides = {}, {}
         side, channels = 28 // BLOCK, BLOCK**2
-        if view == "gradients":
-            channels += DIRECTIONS
         random = np.random.default_rng(seed)
         for layer, width in enumerate(filters, 1):
             name = f"convolution{layer}"
@@ -149,9 +144,6 @@ class ConvolutionalNetwork:
         training = dropout_seed is not None
         # A convolution of a single channel is slow.
         x = tf.nn.space_to_depth(pixels / 255, BLOCK)  # (N, 14, 14, 4)
-        if self.view == "gradients":
-            slopes = gradient_channels(pixels, 28 // BLOCK, tf.experimental.numpy)
-            x = tf.concat([x, slopes], axis=3)  # (N, 14, 14, 16)
         for name, stride in self.strides.items():
             kernel = self.variables[f"{name}/kernel"]
             if training:
@@ -423,9 +415,9 @@ def images_seen(images, view):
     return moved.astype(np.uint8).reshape(images.shape)
 
 
-def views_of(augmentation, distill):
-    """Return what the networks of a seed see, given those arguments."""
-    return VIEWS_DISTILLED if distill else VIEWS[augmentation]
+def views_of(distill):
+    """Return what the networks of a seed see, given the argument --distill."""
+    return VIEWS_DISTILLED if distill else VIEWS
 
 
 def narrowed(args):
@@ -445,10 +437,7 @@ def train(args, dataset, teacher):
     if args.augmentation == "real":
         seeds = [[args.seed, TRAINING, rendering] for rendering in range(RENDERINGS)]
         images, labels = synthesis.with_renderings(images, labels, seeds)
-    views = {
-        view: images_seen(images, view)
-        for view in views_of(args.augmentation, args.distill)
-    }
+    views = {view: images_seen(images, view) for view in views_of(args.distill)}
     seeds = range(args.seed, args.seed + args.ensemble)
     plan = list(itertools.product([args], seeds, views))
     count = len(plan)
@@ -506,7 +495,7 @@ def measure_rejection(graphs, args, dataset):
 
 def score_alone(model, args, dataset, history):
     """Return a dict for each seed: how the networks of that seed read by themselves."""
-    scores, views = [], len(views_of(args.augmentation, args.distill))
+    scores, views = [], len(views_of(args.distill))
     for number in range(args.ensemble):
         seed, epochs = args.seed + number, views * args.epochs
         alone = Ensemble(model.networks[number * views :][:views])
@@ -587,7 +576,7 @@ def restore(path, attributes):
         count = arguments["ensemble"]
         if count not in range(1, MOST_NETWORKS + 1):
             raise ValueError(count)
-        views = count * views_of(arguments["augmentation"], arguments["distill"])
+        views = views_of(arguments["distill"]) * count
         networks = [ConvolutionalNetwork(view, *shape, seed=0) for view in views]
         model = Ensemble(networks)
         if stored.keys() != model.variables.keys():

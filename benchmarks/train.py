@@ -57,17 +57,12 @@ def operations_an_image(model):
     return 2 * int(products)
 
 
-def training_rate(trainers, chosen):
-    """Return the GFLOP/s of training on the images `chosen`, everything included.
-
-    trainers: of the networks that are trained one after the other.
-    """
+def training_rate(trainer, chosen):
+    """Return the GFLOP/s of training on the images `chosen`, everything included."""
     start = time.perf_counter()
-    for trainer in trainers:
-        trainer.learn(tf.constant(chosen), tf.constant(0, tf.int64))[0].numpy()
+    trainer.learn(tf.constant(chosen), tf.constant(0, tf.int64))[0].numpy()
     seconds = time.perf_counter() - start
-    operations = sum(operations_an_image(trainer.network) for trainer in trainers)
-    return len(chosen) * operations / seconds / 1e9
+    return len(chosen) * operations_an_image(trainer.network) / seconds / 1e9
 
 
 def step_speed(dataset):
@@ -76,19 +71,15 @@ def step_speed(dataset):
     Each is the median over the rounds; so is the share of one in the other.
     """
     args = tf_cnn.parse_args([])
-    images, labels = dataset.train_images, dataset.train_labels
-    trainers = [
-        tf_cnn.Trainer(
-            args, args.seed, view, tf_cnn.images_seen(images, view), labels, None
-        )
-        for view in tf_cnn.views_of(args.augmentation, args.distill)
-    ]
+    trainer = tf_cnn.Trainer(
+        args, args.seed, "plain", dataset.train_images, dataset.train_labels, None
+    )
     chosen = np.arange(tf_cnn.BATCHES_A_CALL * args.batch_size)
     matrix = tf.random.normal((SIDE, SIDE))
     product = tf.function(lambda: tf.reduce_sum(matrix @ matrix))
     rates = []
     for _ in range(ROUNDS):
-        rates.append((matrix_rate(product), training_rate(trainers, chosen)))
+        rates.append((matrix_rate(product), training_rate(trainer, chosen)))
     rates = np.array(rates[1:])  # the first round compiles
     of_matrix, of_training = np.median(rates, axis=0)
     share = np.median(rates[:, 1] / rates[:, 0])

@@ -1,7 +1,6 @@
-"""Gradients of images, by direction and place; for NumPy, TensorFlow and Keras alike.
+"""Gradients of images, gathered by direction and place; for NumPy and Keras alike.
 
-`xp` is a namespace with NumPy's functions: numpy itself, tensorflow.experimental.numpy
-or keras.ops.
+`xp` is a namespace with NumPy's functions: numpy itself or keras.ops.
 """
 
 import numpy as np
@@ -35,14 +34,6 @@ def gradients(images, cells, xp):
         share = fourth * fourth * fourth * magnitude
         gathered.append(xp.matmul(xp.matmul(gather, share), gather.T))
     return xp.sqrt(xp.stack(gathered, axis=1))
-
-
-def gradient_channels(pixels, cells, xp):
-    """Return what `gradients` does, as a network takes it, (N, cells, cells, 12).
-
-    pixels: (N, 28, 28, 1) float32, 0 to 255.
-    """
-    return xp.transpose(gradients(pixels[..., 0], cells, xp), (0, 2, 3, 1))
 
 
 def cell_weights(cells):

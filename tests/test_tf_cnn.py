@@ -68,7 +68,7 @@ def test_tensorflow_and_opencv_agree(is_shipped, tf_model):
 def test_every_activation_runs_in_opencv(activation):
     networks = [
         tf_cnn.ConvolutionalNetwork(view, [2, 2, 2], [3], activation, 10, seed=0)
-        for view in ("plain", "upright", "gradients")
+        for view in ("plain", "upright")
     ]
     model = tf_cnn.Ensemble(networks)
     images = mnist.read_sklearn_digits()[0][:20]
@@ -129,8 +129,8 @@ def test_an_ensemble_averages_and_is_loaded(ensemble, capsys):
     images = mnist.read_sklearn_digits()[0][:1000]
     model = tf_cnn.restore(ensemble, attributes)
     pixels = np.float32(images[..., None])
-    views = {"plain": pixels, "gradients": geometry.upright(pixels, np)}
-    assert [member.view for member in model.networks] == 2 * ["plain", "gradients"]
+    views = {"plain": pixels, "upright": geometry.upright(pixels, np)}
+    assert [member.view for member in model.networks] == 2 * ["plain", "upright"]
     each = [member(views[member.view]) for member in model.networks]
     expected = tf.nn.softmax(np.mean(each, axis=0) / attributes["temperature"])
     assert_agrees(network.Network(onnx), images, expected.numpy())
@@ -195,7 +195,7 @@ def test_learning_in_parts_is_learning_step_by_step():
     images, labels = mnist.read_sklearn_digits()
     args = tf_cnn.parse_args([*TINY, "--batch_size", "32"])
     trainers = [
-        tf_cnn.Trainer(args, 0, "gradients", images, labels, None) for _ in range(2)
+        tf_cnn.Trainer(args, 0, "upright", images, labels, None) for _ in range(2)
     ]
     chosen = np.arange(80)  # the last batch is smaller
     trainers[0].learn(chosen, 5)
