@@ -15,6 +15,7 @@ import numpy as np
 from digits import UserError
 from digits.lazy import LazyModule
 
+base = LazyModule("sklearn.base")
 skops = LazyModule("skops.io")
 
 SCHEMA = "schema.json"
@@ -106,8 +107,8 @@ def load(path, script):
         classifier, summary = stored["classifier"], json.loads(stored["summary"])
         if summary["script"] != script:
             raise UserError(f"{path}: made by {summary['script']}, not {script}")
-        for part in parts_of(classifier):
-            check_part(part)
+        for estimator in estimators_in(classifier):
+            check_estimator(estimator)
     except DAMAGE as error:
         raise UserError(
             f"{path}: no model file of {script}, or a damaged one; save one with "
@@ -139,31 +140,32 @@ def nodes_of(schema):
             yield from nodes_of(part)
 
 
-def parts_of(value):
-    """Yield a loaded value, and all that it holds."""
-    yield value
+def estimators_in(value):
+    """Yield all estimators that a loaded value holds, itself first if it is one."""
+    if isinstance(value, base.BaseEstimator):
+        yield value
+        value = vars(value)
     if isinstance(value, dict):
-        held = value.values()
-    elif isinstance(value, list | tuple):
-        held = value
-    else:
-        held = getattr(value, "__dict__", {}).values()
-    for part in held:
-        yield from parts_of(part)
+        value = list(value.values())
+    if isinstance(value, np.ndarray) and value.dtype == object:
+        value = value.ravel().tolist()
+    if isinstance(value, list | tuple):
+        for part in value:
+            yield from estimators_in(part)
 
 
-def check_part(part):
-    """Raise ValueError if compiled code would follow a part's numbers astray."""
-    attributes = getattr(part, "__dict__", {})
+def check_estimator(estimator):
+    """Raise ValueError if compiled code would follow an estimator's numbers astray."""
+    attributes = vars(estimator)
     if "estimators_" in attributes:
-        for estimator in part.estimators_:
-            check_tree(estimator.tree_, part.n_features_in_)
+        for member in estimator.estimators_:
+            check_tree(member.tree_, estimator.n_features_in_)
     if "tree_" in attributes:
-        check_tree(part.tree_, part.n_features_in_)
+        check_tree(estimator.tree_, estimator.n_features_in_)
     if "support_vectors_" in attributes:
-        check_machine(part)
+        check_machine(estimator)
     if "_fit_X" in attributes:
-        check_neighbours(part)
+        check_neighbours(estimator)
 
 
 def check_tree(tree, features):

@@ -119,6 +119,9 @@ def test_a_damaged_forest_in_a_pipeline_of_its_own(tmp_path):
     classifier = forest()
     classifier[-1].n_features_in_ = 1
     refused(stored.to_bytes(make_pipeline(classifier), SUMMARY), tmp_path / "m")
+    hidden = fitted(SVC())
+    hidden.steps = np.array([*hidden.steps, ("last", classifier)], dtype=object)
+    refused(stored.to_bytes(hidden, SUMMARY), tmp_path / "m")
 
 
 def test_a_damaged_machine_in_anothers_place(tmp_path):
