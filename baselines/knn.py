@@ -6,7 +6,8 @@
     python3 baselines/knn.py --load_model knn.skops --predict IMAGE
 
 Neighbours are those whose oriented gradients (baselines/features.py), reduced to their
-principal components, are alike; the nearer count more. --search tries GRID.
+principal components, are alike in a learned metric (baselines/metric.py); the nearer
+count more. --search tries GRID.
 
 Measured: 99.42 % of MNIST's test images, learned in 5 seconds and read in 2, on two
 cores.

@@ -5,9 +5,10 @@
     python3 baselines/svm.py --save_model svm.skops
     python3 baselines/svm.py --load_model svm.skops --predict IMAGE
 
-It parts the principal components of oriented gradients (baselines/features.py) with a
-Gaussian kernel, pair of digits by pair (baselines/machine.py), and learns again from
-its support vectors, moved about (baselines/virtual.py). --search tries GRID.
+It parts the principal components of oriented gradients, of the digit upright and as it
+is (baselines/features.py), in a learned metric (baselines/metric.py) with a Gaussian
+kernel, pair of digits by pair (baselines/machine.py), and learns again from its support
+vectors, moved about (baselines/virtual.py). --search tries GRID.
 
 Measured: 99.65 % of MNIST's test images, learned in 28 seconds and read in 2, on two
 cores.

@@ -58,7 +58,8 @@ def speed_block():
         f"after that, {photograph['seconds_of_decoding']:.2f} s of them decoding. A "
         f"folder of {small['pictures']} PNGs of 28x28 pixels is read at "
         f"{small['pictures_a_second']} pictures a second, one of "
-        f"{many['pictures']} in {many['peak_megabytes']} MB of memory."
+        f"{many['pictures']} in {many['peak_megabytes']} MB of memory. "
+        f"(On {measured['hardware']}.)"
     )
 
 

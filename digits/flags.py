@@ -34,7 +34,7 @@ def add_data_flags(arguments, output_dir):
         "--output_dir",
         metavar="FOLDER",
         default=output_dir,
-        help="for results.json, history.csv and pictures",
+        help="for results and pictures",
     )
 
 
