@@ -36,11 +36,14 @@ def results_block():
     """Return the table of results, with the hardware that each was measured on."""
     runs = all_runs()
     table = recorded.table_text(recorded.table_rows(runs))
-    scripts = {}
+    scripts_on = {}
     for name, summaries in runs.items():
-        for machine in sorted({run["hardware"] for run in summaries}):
-            scripts.setdefault(machine, []).append(f"`{recorded.SCRIPTS[name]}`")
-    lines = [f"- {machine}: {', '.join(of)}" for machine, of in scripts.items()]
+        for hardware in sorted({run["hardware"] for run in summaries}):
+            scripts_on.setdefault(hardware, []).append(f"`{recorded.SCRIPTS[name]}`")
+    lines = [
+        f"- {hardware}: {', '.join(scripts)}"
+        for hardware, scripts in scripts_on.items()
+    ]
     return f"{table}\n\nMeasured on\n\n" + "\n".join(lines)
 
 
