@@ -6,9 +6,10 @@ import sys
 
 import pytest
 
+import tf_cnn
 from benchmarks import readme
 from conftest import ROOT, TINY
-from digits import recorded
+from digits import network, recorded
 
 TEXT = (ROOT / "README.md").read_text()
 COMMANDS = [
@@ -88,6 +89,13 @@ def test_docstrings_claim_what_was_measured():
         script = ROOT / row["script"].split()[0]
         docstring = ast.get_docstring(ast.parse(script.read_text()))
         assert claim in docstring, row["script"]
+
+
+def test_the_shipped_network_s_command_still_means_what_made_it():
+    _, attributes = network.read(network.SHIPPED)
+    script, *arguments = shlex.split(attributes["command"])[1:]
+    assert script == tf_cnn.SCRIPT
+    assert vars(tf_cnn.parse_args(arguments)) == attributes["arguments"]
 
 
 def test_pictures_exist():
