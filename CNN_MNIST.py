@@ -16,6 +16,7 @@ cores.
 """
 
 import contextlib
+import functools
 import json
 import logging
 import os
@@ -75,13 +76,13 @@ def build_network(filters, dense_layers, activation, dropout=DROPOUT):
     the picture is halved.
     """
     layers = keras.layers
-    upright_layer, gradients_layer = own_layers()
+    upright_layer, gradients_layer = register_layers()
     inputs = keras.Input((28, 28, 1), name="pixels")
-    upright = upright_layer(inputs)
+    upright = upright_layer(name="upright")(inputs)
     # Blocks of 2x2 pixels become channels: as many places as of gradients.
     x = layers.Reshape((14, 2, 14, 2))(layers.Rescaling(1 / 255)(upright))
     x = layers.Reshape((14, 14, 4))(layers.Permute((1, 3, 2, 4))(x))
-    x = layers.Concatenate()([x, gradients_layer(upright)])  # (N, 14, 14, 16)
+    x = layers.Concatenate()([x, gradients_layer()(upright)])  # (N, 14, 14, 16)
     for layer, width in enumerate(filters, 1):
         stride = 2 if layer > 1 and width > x.shape[-1] else 1
         x = layers.Conv2D(
@@ -99,11 +100,12 @@ def build_network(filters, dense_layers, activation, dropout=DROPOUT):
     return keras.Model(inputs, outputs, name="CNN_MNIST")
 
 
-def own_layers():
-    """Return the two layers, without weights, that a network sees images through.
+@functools.cache
+def register_layers():
+    """Return the two kinds of layer, without weights, that a network sees through.
 
     The first gives upright pixels, the second the oriented gradients of pixels,
-    (N, 14, 14, 12). Keras finds them by their registered names when it loads a network.
+    (N, 14, 14, 12). From now on Keras knows them by name, and can load a network.
     """
     register = keras.saving.register_keras_serializable("digits")
 
@@ -119,7 +121,7 @@ def own_layers():
             maps = gradients.gradients(images, 14, keras.ops)
             return keras.ops.transpose(maps, (0, 2, 3, 1))
 
-    return Upright(name="upright"), Gradients(name="gradients")
+    return Upright, Gradients
 
 
 def learner_of(model, moves):
@@ -265,31 +267,24 @@ def train(args, dataset):
     model = build_network(*shape, dropout)
     model.summary()
     learner = learner_of(model, moves=not is_quick)
-    images, validation_images = (
-        images[..., None]
-        for images in (dataset.train_images, dataset.validation_images)
-    )
+    see = None if is_quick else model.get_layer("upright")
+    images, labels = prepared(dataset.train_images, dataset.train_labels, see)
+    validation = prepared(dataset.validation_images, dataset.validation_labels, see)
     steps, rounds = -(-len(images) // args.batch_size), args.epochs
     if is_quick:
-        steps, rounds = -(-steps // 2), 2 * rounds
+        steps, rounds = max(1, steps // 2), 2 * rounds
         optimizer = muon(cycles(steps), QUICK_AVERAGE_DECAY)
     else:
-        see = keras.Model(model.inputs, model.get_layer("upright").output)
-        images, validation_images = (
-            see.predict(each, verbose=0) for each in (images, validation_images)
-        )
         optimizer = muon(one_cycle(steps * rounds))
     loss = keras.losses.CategoricalCrossentropy(label_smoothing=LABEL_SMOOTHING)
     # XLA takes its time to compile, and is no faster on a processor.
     learner.compile(optimizer, loss, metrics=["accuracy"], jit_compile=False)
-    labels, validation_labels = (
-        keras.utils.to_categorical(labels, CLASSES)
-        for labels in (dataset.train_labels, dataset.validation_labels)
-    )
+    # Cycles are equally long: the last of an odd number of batches is left out.
+    used = (2 if is_quick else 1) * steps * args.batch_size
     with contextlib.redirect_stdout(sys.stderr):  # Keras's progress bar is no result
         learner.fit(
-            images,
-            labels,
+            images[:used],
+            labels[:used],
             args.batch_size,
             epochs=rounds,
             steps_per_epoch=steps,
@@ -298,7 +293,7 @@ def train(args, dataset):
                 keras.callbacks.SwapEMAWeights(),
                 recorder(history, args.target_accuracy),
             ],
-            validation_data=(validation_images, validation_labels),
+            validation_data=validation,
             validation_batch_size=1000,  # few steps: each has a cost of its own
         )
     if is_quick and not learner.stop_training:
@@ -306,6 +301,17 @@ def train(args, dataset):
         print(message, file=sys.stderr)
     model.set_weights(learner.get_weights())
     return model, history
+
+
+def prepared(images, labels, see):
+    """Return images (N, 28, 28, 1) as a learner takes them, and labels (N, 10).
+
+    see: the layer that images (N, 28, 28) uint8 are seen through, or None.
+    """
+    images = images[..., None]
+    if see:
+        images = keras.Model(see.input, see.output).predict(images, verbose=0)
+    return images, keras.utils.to_categorical(labels, CLASSES)
 
 
 def recorder(history, target_accuracy):
@@ -344,7 +350,7 @@ class Classifier:
         if outputs != (None, CLASSES):
             raise ValueError(f"the network gives {outputs}, not {CLASSES} classes")
         own_scaling = (keras.layers.Rescaling, keras.layers.Normalization)
-        scales = any(isinstance(layer, own_scaling) for layer in model.layers)
+        scales = any(isinstance(layer, own_scaling) for layer in layers_of(model))
         self.scale = 1 if scales else 1 / 255
         noise = np.random.default_rng(0).uniform(0, 255, (8, 28, 28, 1))
         outputs = self._outputs(tf.constant(noise, tf.float32)).numpy()
@@ -386,6 +392,14 @@ class Classifier:
         return tf.TensorSpec((None, 28, 28, 1), tf.float32, name="pixels")
 
 
+def layers_of(model):
+    """Yield the layers of a keras.Model, and those of the models among them."""
+    for layer in model.layers:
+        yield layer
+        if isinstance(layer, keras.Model):
+            yield from layers_of(layer)
+
+
 def load(path, args):
     """Return the network in any HDF5 file that Keras wrote, as a Classifier.
 
@@ -414,10 +428,10 @@ def load_keras(path, kind, args):
         # Keras warns of old ways, and only warns of weights that it does not find.
         warnings.simplefilter("ignore", UserWarning)
         warnings.filterwarnings("error", "Skipping|.*could not be loaded", UserWarning)
-        copy = shutil.copy(path, Path(folder, f"network{ending}"))
+        copy = shutil.copyfile(path, Path(folder, f"network{ending}"))
         if kind == "model":
             add_input_layer(copy)
-            own_layers()  # registers them
+            register_layers()
             model = keras.models.load_model(copy, compile=False)
         else:
             model = build_network(args.filters, args.dense_layers, args.activation)
@@ -455,15 +469,29 @@ def keras_hdf5(model):
         return path.read_bytes()
 
 
-def save(path, classifier, dataset, summary):
+def whole_model(model, args):
+    """Return the bytes of an HDF5 file that holds all of a keras.Model.
+
+    One that was loaded stays as it was, its optimizer's state included.
+    """
+    if args.load_model:
+        with network.open_hdf5(args.save_weights) as file:
+            kind = network.keras_kind(file)
+        if kind == "model":
+            return Path(args.save_weights).read_bytes()
+    return keras_hdf5(model)
+
+
+def save(classifier, args, dataset, summary):
     """Calibrate, write a model file and print how to use it; `summary` is scored."""
     classifier.calibrate(dataset.validation_images, dataset.validation_labels)
     summary["temperature"] = classifier.temperature
+    path = args.save_weights
     network.save(
         path,
         classifier.to_onnx(),
         results.attributes(summary),
-        keras_hdf5=keras_hdf5(classifier.model),
+        keras_hdf5=whole_model(classifier.model, args),
     )
     print(flags.saved_text(path, "load_model.py", "IMAGE", "--weights", path))
 
@@ -507,11 +535,11 @@ def main(argv=None):
         history.write(folder)
 
     def predict(images):
-        return classifier.probabilities(images).argmax(axis=1)
+        return classifier.probabilities(images)[:, :CLASSES].argmax(axis=1)
 
     predictions = results.score(dataset, predict, summary, start)
     if args.save_model:
-        save(args.save_weights, classifier, dataset, summary)
+        save(classifier, args, dataset, summary)
     results.write(folder, dataset, summary, predictions)
     return 0
 

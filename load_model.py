@@ -30,6 +30,7 @@ from digits import (
 )
 from digits.lazy import LazyModule
 from digits.progress import Progress
+from digits.quiet import native_stderr_silenced
 
 # It costs a cold start 20 ms that one picture does not need.
 parallel = LazyModule("digits.parallel")
@@ -111,10 +112,14 @@ def save_image(result, path):
 
     Raises UserError when it cannot be written.
     """
+    picture = annotate.annotate(result)
     try:
-        _, content = cv2.imencode(path.suffix, annotate.annotate(result))
-    except cv2.error as error:
-        raise UserError(f"{path}: too large for this format; name a .png") from error
+        with native_stderr_silenced():
+            is_encoded, content = cv2.imencode(path.suffix, picture)
+    except cv2.error:
+        is_encoded = False
+    if not is_encoded:
+        raise UserError(f"{path}: too large for this format; name a .png")
     files.write_bytes(path, content.tobytes())
 
 

@@ -44,7 +44,7 @@ tf2onnx = LazyModule("tf2onnx")
 
 SCRIPT = "tf_cnn.py"
 CLASSES = {"mnist": network.CLASSES, "real": network.CLASSES + network.JUNK}
-EPOCHS = {"mnist": 16, "real": 8}  # the latter of three times as many images
+EPOCHS = {"mnist": 16, "real": 8}  # "real" has three times as many images
 BLOCK = 2  # pixels each way: they become the channels of one place
 RENDERINGS = 2  # of each training image, for --augmentation real
 # What the networks of a seed see: images as they are, or upright. They err differently.
@@ -577,6 +577,10 @@ def restore(path, attributes):
         count = arguments["ensemble"]
         if count not in range(1, MOST_NETWORKS + 1):
             raise ValueError(count)
+        widths = BLOCK**2, *shape[0], *shape[1], shape[-1]
+        products = sum(a * b for a, b in itertools.pairwise(widths))
+        if count * products > sum(array.size for array in stored.values()):
+            raise ValueError("a larger network than what is stored")
         views = views_of(arguments["distill"]) * count
         networks = [ConvolutionalNetwork(view, *shape, seed=0) for view in views]
         model = Ensemble(networks)

@@ -47,6 +47,8 @@ def parse_args(docstring, name, argv=None):
         parser.error("--search has no grid for --raw")
     if args.dask and not args.search:
         parser.error("--dask needs --search")
+    if args.search and args.save_model:
+        parser.error("--search keeps no classifier: drop --save_model")
     if args.load_model and (args.save_model or args.search):
         parser.error("--load_model learns nothing: drop --save_model and --search")
     return args

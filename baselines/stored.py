@@ -170,6 +170,8 @@ def check_estimator(estimator):
 
 def check_tree(tree, features):
     """Raise ValueError if a tree of so many features leads where it must not."""
+    if tree.node_count < 1:
+        raise ValueError("a tree without nodes")
     inner = np.flatnonzero(tree.children_left != LEAF)
     if not is_within(tree.feature[inner], 0, features):
         raise ValueError("a node asks for a feature that is not there")
@@ -188,17 +190,23 @@ def check_neighbours(classifier):
 
 
 def check_machine(machine):
-    """Raise ValueError if a support vector machine's arrays don't fit each other."""
+    """Raise ValueError if a support vector machine is no such as svm.py learns.
+
+    Or if its arrays don't fit each other.
+    """
     count, classes = len(machine.support_vectors_), len(machine.classes_)
     is_sound = (
-        machine._n_support.shape == (classes,)
+        (machine._impl, machine.kernel, machine._sparse) == ("c_svc", "rbf", False)
+        and machine._probA.size == machine._probB.size == 0
+        and machine.support_.shape == (count,)
+        and machine._n_support.shape == (classes,)
         and machine._n_support.sum() == count
         and (machine._n_support >= 0).all()
         and machine._dual_coef_.shape == (classes - 1, count)
         and machine._intercept_.shape == (classes * (classes - 1) // 2,)
     )
     if not is_sound:
-        raise ValueError("a support vector machine's arrays don't fit each other")
+        raise ValueError("no support vector machine of svm.py")
 
 
 def is_within(values, low, high):

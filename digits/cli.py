@@ -42,6 +42,7 @@ def report_errors(main):
 
     @functools.wraps(main)
     def reporting_main(argv=None):
+        _open_closed_streams()
         _print_any_file_name()
         try:
             status = main(argv)
@@ -58,6 +59,15 @@ def report_errors(main):
             return 141
 
     return reporting_main
+
+
+def _open_closed_streams():
+    """Let what is printed to a closed stream, as of `2>&-`, go nowhere."""
+    for descriptor, name in enumerate(("stdout", "stderr"), 1):
+        if getattr(sys, name) is None:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), descriptor)
+            os.set_inheritable(descriptor, True)  # also of processes that are started
+            setattr(sys, name, os.fdopen(descriptor, "w"))
 
 
 def _print_any_file_name():

@@ -80,17 +80,33 @@ def _read(path):
 
 
 def _decode(content):
-    """Return the picture, (H, W, 3) uint8 upright or (H, W, 4) with alpha, or None.
+    """Return the picture upright, (H, W, 3) uint8 or (H, W, 4) with alpha, or None.
 
     IMREAD_COLOR turns the picture as its EXIF says but drops transparency, which
     IMREAD_UNCHANGED keeps.
     """
     array = np.frombuffer(content, np.uint8)
     if _may_be_transparent(content):
-        picture = cv2.imdecode(array, cv2.IMREAD_UNCHANGED)
-        if picture is None or (picture.ndim == 3 and picture.shape[2] == 4):
-            return picture
+        picture, kinds, parts = cv2.imdecodeWithMetadata(array, cv2.IMREAD_UNCHANGED)
+        if picture is None:
+            return None
+        if picture.ndim == 3 and picture.shape[2] == 4:
+            if cv2.IMAGE_METADATA_EXIF not in kinds:
+                return picture
+            exif = parts[list(kinds).index(cv2.IMAGE_METADATA_EXIF)]
+            alpha = _turned(picture[..., 3], exif)
+            return np.dstack([cv2.imdecode(array, cv2.IMREAD_COLOR), alpha])
     return cv2.imdecode(array, cv2.IMREAD_COLOR)
+
+
+def _turned(plane, exif):
+    """Return a plane (H, W) turned as the bytes of EXIF say, uint8.
+
+    OpenCV turns what it decodes, but not what has an alpha channel.
+    """
+    kind = [cv2.IMAGE_METADATA_EXIF]
+    _, content = cv2.imencodeWithMetadata(".png", plane, kind, [exif])
+    return cv2.imdecode(content, cv2.IMREAD_GRAYSCALE)
 
 
 def _may_be_transparent(content):

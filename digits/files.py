@@ -35,7 +35,7 @@ def write_bytes(path, content):
     path = Path(path)
     make_folder(path.parent)
     check_writable(path)
-    temporary = path.parent / f".{os.getpid()}.partial"
+    temporary = path.parent / f".{os.urandom(8).hex()}.partial"
     try:
         try:
             with open(temporary, "wb") as file:

@@ -225,10 +225,11 @@ def _read_npz(path):
     try:
         with np.load(path, allow_pickle=False) as npz:
             arrays = tuple(npz[name] for name in NPZ_ARRAYS)
+        contents = [_idx_bytes(array) for array in arrays]
     except NPZ_ERRORS as error:
         raise UserError(f"{path}: is not Keras's mnist.npz ({error})") from error
-    for array, expected in zip(arrays, SHA256.values(), strict=True):
-        _verify(path, _idx_bytes(array), expected)
+    for content, expected in zip(contents, SHA256.values(), strict=True):
+        _verify(path, content, expected)
     return tuple(array.astype(np.uint8) for array in arrays)
 
 

@@ -168,7 +168,8 @@ def read_variables(path):
     """
     with open_hdf5(path) as file:
         names = []
-        file["variables"].visit(names.append)
+        if isinstance(file["variables"], h5py.Group):
+            file["variables"].visit(names.append)
         arrays = {n: read_array(file, f"variables/{n}", np.float32) for n in names}
         return {name: array for name, array in arrays.items() if array is not None}
 
@@ -226,16 +227,20 @@ def save(path, onnx, attributes, variables=None, keras_hdf5=b"", quick=b""):
 
     onnx, quick: the bytes of graphs, as Network takes them; attributes: a dict of what
     JSON can hold. The training script's own part is `variables` (arrays by name) or
-    `keras_hdf5` (the bytes of what Keras's model.save wrote). Raises UserError when the
-    file cannot be written.
+    `keras_hdf5` (the bytes of what Keras's model.save wrote). Raises UserError when
+    those are damaged or the file cannot be written.
     """
     buffer = io.BytesIO(keras_hdf5)
-    with h5py.File(buffer, "a") as file:
-        for name, value in (variables or {}).items():
-            file[f"variables/{name}"] = value
-        file[ONNX] = np.frombuffer(onnx, np.uint8)
-        if quick:
-            file[QUICK] = np.frombuffer(quick, np.uint8)
-        for name, value in attributes.items():
-            file.attrs[name] = np.bytes_(json.dumps(value))
+    try:
+        with h5py.File(buffer, "a") as file:
+            file.pop("inference", None)  # of an earlier time
+            for name, value in (variables or {}).items():
+                file[f"variables/{name}"] = value
+            file[ONNX] = np.frombuffer(onnx, np.uint8)
+            if quick:
+                file[QUICK] = np.frombuffer(quick, np.uint8)
+            for name, value in attributes.items():
+                file.attrs[name] = np.bytes_(json.dumps(value))
+    except (OSError, RuntimeError) as error:
+        raise UserError(f"{path}: damaged; nothing was added to it") from error
     files.write_bytes(path, buffer.getvalue())

@@ -12,9 +12,6 @@ def native_stderr_silenced():
     TensorFlow prints to it during its import, whatever TF_CPP_MIN_LOG_LEVEL says, and
     libpng when a picture is damaged.
     """
-    if sys.stderr is None:  # it was closed, and the descriptor may be another file's
-        yield
-        return
     sys.stderr.flush()
     saved = os.dup(2)
     nowhere = os.open(os.devnull, os.O_WRONLY)

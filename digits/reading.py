@@ -80,7 +80,8 @@ class Reading(NamedTuple):
 def list_pictures(names):
     """Return the pictures that `names` (files and folders) stand for, and what failed.
 
-    A folder stands for the pictures in it, by name; folders within it are not entered.
+    A folder stands for the pictures in it, by name, but not for hidden ones; folders
+    within it are not entered.
     What failed is a list of Readings with an error.
     """
     pictures, failed = [], []
@@ -89,12 +90,17 @@ def list_pictures(names):
             pictures.append(name)
             continue
         try:
-            files_in_it = sorted(os.listdir(name))
+            with os.scandir(name) as entries:
+                files_in_it = sorted(e.name for e in entries if not e.is_dir())
         except OSError as error:
             reason = f"cannot be read: {error.strerror}"
             failed.append(Reading(name, [], error=reason))
             continue
-        found = [file for file in files_in_it if ending_of(file) in SUFFIXES]
+        found = [
+            file
+            for file in files_in_it
+            if ending_of(file) in SUFFIXES and not file.startswith(".")
+        ]
         pictures += [os.path.join(name, file) for file in found]
         if not found:
             failed.append(Reading(name, [], error="a folder without pictures"))

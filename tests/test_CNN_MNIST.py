@@ -107,6 +107,21 @@ def test_converts_for_load_model(tmp_path, model, capsys):
     assert keras.models.load_model(path, compile=False).count_params()
 
 
+def test_adds_to_a_whole_model_and_changes_nothing_of_it(tmp_path):
+    model = foreign(keras.layers.Dense(10, "softmax"))
+    model.compile("adam", "sparse_categorical_crossentropy")
+    dataset = mnist.load("sklearn_digits")
+    model.fit(dataset.train_images[:100], dataset.train_labels[:100], verbose=0)
+    write_whole_model(tmp_path / "a.h5", model)
+    for _ in range(2):
+        assert CNN_MNIST.main(["-s", *LOAD, "a.h5", "--output_dir", "output"]) == 0
+        loaded = keras.models.load_model("a.h5")
+        assert numpy_of(loaded.optimizer.iterations) == 4
+        for one, other in zip(model.weights, loaded.weights, strict=True):
+            np.testing.assert_array_equal(numpy_of(one), numpy_of(other))
+        assert load_model.main([ONE, "--weights", "a.h5", "--single"]) == 0
+
+
 def foreign(*layers):
     return keras.Sequential([keras.Input((28, 28)), keras.layers.Flatten(), *layers])
 
@@ -125,6 +140,16 @@ def test_networks_from_elsewhere(activation):
     np.testing.assert_allclose(classifier.probabilities(images), expected, atol=1e-5)
     graph = network.Network(classifier.to_onnx())
     found = graph.probabilities(images)[:, :10]
+    np.testing.assert_allclose(found, expected, atol=1e-5)
+
+
+def test_a_scaling_within_a_model_within_a_model():
+    scaling = keras.layers.Rescaling(1 / 255)
+    inner = keras.Sequential([keras.Sequential([scaling])])
+    model = foreign(inner, keras.layers.Dense(10, "softmax"))
+    images = mnist.read_sklearn_digits()[0][:50]
+    found = CNN_MNIST.Classifier(model).probabilities(images)
+    expected = numpy_of(model(images.astype(np.float32)))
     np.testing.assert_allclose(found, expected, atol=1e-5)
 
 
@@ -268,6 +293,16 @@ def test_training_stops_at_its_target(target, halves, capsys, tmp_path):
     assert len(rows) == halves
     said = "2 epochs did not reach 99.9 %" in capsys.readouterr().err
     assert said == (halves == 4)
+
+
+def test_an_odd_number_of_batches_is_two_equal_cycles(capsys, tmp_path):
+    """1,257 images: three batches of 500, one of them left out."""
+    flags = ["--target_accuracy", "99.9", "--batch_size", "500"]
+    assert CNN_MNIST.main([*TINY, *flags, "--output_dir", str(tmp_path)]) == 0
+    assert len((tmp_path / "history.csv").read_text().splitlines()) == 3
+    captured = capsys.readouterr()
+    assert "ran out of data" not in captured.out + captured.err
+    assert captured.err.count("1/1 - ") == 2
 
 
 def test_saved_weights_are_the_averaged_ones(tmp_path):

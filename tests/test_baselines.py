@@ -59,6 +59,7 @@ def test_saved_loaded_and_asked(module, capsys, tmp_path):
         ["--load_model", "x", "--save_model", "y"],
         ["--load_model", "x", "--search"],
         ["--raw", "--search"],
+        ["--search", "--save_model", "x"],
     ],
 )
 def test_flags_that_lack_their_companion(flags, capsys):

@@ -90,6 +90,16 @@ def test_broken_pipe_is_no_error(shipped):
     assert "BrokenPipe" not in done.stderr
 
 
+@pytest.mark.parametrize("closed", [">&-", "2>&-", ">&- 2>&-"])
+def test_closed_streams_are_no_error(closed, tmp_path):
+    line = f"{sys.executable} {ROOT / 'load_model.py'} {ROOT / 'assets/images'}"
+    command = f"({line} --save_image out {closed}) > printed 2>&1"
+    assert subprocess.run(["bash", "-c", command], check=False).returncode == 0
+    assert "Traceback" not in (tmp_path / "printed").read_text()
+    drawn, pictures = tmp_path / "out", ROOT / "assets" / "images"
+    assert len(list(drawn.iterdir())) == len(list(pictures.iterdir()))
+
+
 def test_missing_package(monkeypatch):
     missing = lazy.LazyModule("no_such_package")
     with pytest.raises(UserError, match="the package no_such_package is missing"):

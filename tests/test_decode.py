@@ -4,7 +4,7 @@ import sys
 import cv2
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageOps
 
 from conftest import ROOT
 from digits import UserError
@@ -60,6 +60,20 @@ def test_exif_turns_the_picture():
     content = np.fromfile(ROOT / "assets" / "images" / "7b.jpg", np.uint8)
     stored = cv2.imdecode(content, cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
     np.testing.assert_array_equal(turned, np.rot90(stored, -1))
+
+
+@pytest.mark.parametrize("ending", [".png", ".webp"])
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_exif_turns_a_transparent_picture(ending, orientation, tmp_path):
+    picture = Image.new("RGBA", (40, 30), (0, 0, 0, 0))
+    picture.paste((90, 0, 0, 255), (3, 2, 9, 20))
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    picture.save(tmp_path / f"a{ending}", exif=exif, lossless=True)
+    with Image.open(tmp_path / f"a{ending}") as stored:
+        upright = np.array(ImageOps.exif_transpose(stored))
+    expected = np.where(upright[..., 3:] > 0, np.uint8([0, 0, 90]), np.uint8(255))
+    np.testing.assert_array_equal(decode(tmp_path / f"a{ending}")[0], expected)
 
 
 def test_large_pictures_are_scaled_down_with_their_thin_strokes(tmp_path):

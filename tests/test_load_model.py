@@ -134,6 +134,15 @@ def test_save_image_of_any_size(capsys, shape):
     assert min(cv2.imread("b.jpg").shape[:2]) > 27
 
 
+def test_save_image_too_large_for_its_format(capfd, monkeypatch, tmp_path):
+    tall = np.zeros((17_000, 10, 3), np.uint8)  # WebP has at most 16,383 pixels
+    monkeypatch.setattr(load_model.annotate, "annotate", lambda _: tall)
+    status, printed, (error,) = read(capfd, ONE, "--save_image", "b.webp")
+    assert status == 1 and printed
+    assert "b.webp: too large for this format" in error
+    assert not list(tmp_path.iterdir())
+
+
 def test_save_images_to_a_folder(capsys, tmp_path):
     (tmp_path / "other").mkdir()
     shutil.copy(ONE, "other/1a.jpg")

@@ -105,6 +105,13 @@ def test_changed_content_is_refused(tmp_path, tiny_mnist):
         mnist.read_mnist(folder)
 
 
+def test_npz_of_texts(tmp_path, tiny_mnist):
+    names = "x_train", "y_train", "x_test", "y_test"
+    np.savez(tmp_path / "mnist.npz", **{name: np.array(["text"]) for name in names})
+    with pytest.raises(UserError, match=r"is not Keras's mnist\.npz"):
+        mnist.load("mnist", tmp_path)
+
+
 def test_npz_of_something_else(tmp_path, tiny_mnist):
     np.savez(tmp_path / "mnist.npz", x=LABELS)
     with pytest.raises(UserError, match=r"mnist\.npz"):

@@ -3,7 +3,7 @@ import numpy as np
 
 from conftest import ROOT
 from digits.normalise import is_mnist_image
-from digits.reading import read_pictures
+from digits.reading import list_pictures, read_pictures
 
 IMAGES = ROOT / "assets" / "images"
 
@@ -15,6 +15,16 @@ def test_boxes_are_in_pixels_of_the_file(tmp_path, seven, shipped):
     (digit,) = reading.digits
     assert digit.digit == 7
     np.testing.assert_allclose(digit.box, np.array([21, 21, 58, 83]) * 25, atol=60)
+
+
+def test_a_folder_stands_for_its_pictures(tmp_path):
+    for name in ("b.png", "a.JPG", "notes.txt", "._b.png"):
+        (tmp_path / name).touch()
+    (tmp_path / "inner.png").mkdir()
+    pictures, failed = list_pictures([str(tmp_path), "c.xyz"])
+    expected = [str(tmp_path / name) for name in ("a.JPG", "b.png")]
+    assert pictures == [*expected, "c.xyz"]
+    assert failed == []
 
 
 def test_batches_do_not_change_readings(shipped):

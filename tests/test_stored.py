@@ -115,6 +115,22 @@ def test_a_tree_that_leads_nowhere(tmp_path):
         refused(stored.to_bytes(classifier, SUMMARY), tmp_path / "m")
 
 
+@pytest.mark.parametrize("count", [-1, 0])
+def test_a_tree_without_nodes(count, tmp_path):
+    content = stored.to_bytes(forest(), SUMMARY)
+
+    def change(schema):
+        schema = json.loads(schema)
+        for node in stored.nodes_of(schema):
+            if node["__class__"] == "Tree":
+                counter = node["content"]["content"]["node_count"]
+                # An id of its own: equal numbers are stored as one.
+                counter |= {"content": str(count), "__id__": id(node)}
+        return json.dumps(schema)
+
+    refused(rewritten(content, change), tmp_path / "m")
+
+
 def test_a_damaged_forest_in_a_pipeline_of_its_own(tmp_path):
     classifier = forest()
     classifier[-1].n_features_in_ = 1
@@ -134,6 +150,24 @@ def test_a_damaged_machine_in_anothers_place(tmp_path):
     machine = SVC().fit(INPUTS, LABELS)
     classifier[-1].machine_ = machine
     machine._n_support = machine._n_support + 1
+    refused(stored.to_bytes(classifier, SUMMARY), tmp_path / "m")
+
+
+@pytest.mark.parametrize(
+    ("attribute", "value"),
+    [
+        ("support_", np.arange(10**6, dtype=np.int32)),
+        ("kernel", "precomputed"),
+        ("_impl", "nu_svr"),
+        ("_sparse", True),
+        ("_probA", np.zeros(45)),
+        ("_dual_coef_", np.zeros((3, 200))),
+        ("_intercept_", np.zeros(3)),
+    ],
+)
+def test_a_machine_that_compiled_code_would_read_wrongly(attribute, value, tmp_path):
+    classifier = fitted(SVC())
+    setattr(classifier[-1], attribute, value)
     refused(stored.to_bytes(classifier, SUMMARY), tmp_path / "m")
 
 

@@ -1,5 +1,6 @@
 import csv
 import json
+import shutil
 
 import h5py
 import keras
@@ -7,6 +8,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+import CNN_MNIST
 import tf_cnn
 from conftest import TINY, assert_agrees
 from digits import flags, geometry, mnist, network
@@ -310,37 +312,53 @@ def test_nothing_to_save_after_loading(tf_model):
     assert stop.value.code == 2
 
 
-def arguments(filters, activation="elu", ensemble=1, augmentation="mnist"):
-    return {
-        "filters": filters,
-        "dense_layers": [],
-        "activation": activation,
-        "ensemble": ensemble,
-        "augmentation": augmentation,
-        "distill": None,
-    }
-
-
 @pytest.mark.parametrize(
-    "stored",
+    "change",
     [
-        {},
-        {"arguments": 3},
-        {"arguments": arguments([1, 1, 1], "no such function")},
-        {"arguments": arguments([9, 9, 9])},
-        {"arguments": arguments([-1, 0, "x"])},
-        {"arguments": arguments([1], ensemble=0)},
-        {"arguments": arguments([1], ensemble=10**9)},
-        {"arguments": arguments([1], augmentation="none")},
+        {"filters": [9, 9, 9]},
+        {"filters": [-1, 0, "x"]},
+        {"filters": [10**6, 10**6]},
+        {"filters": 4},
+        {"dense_layers": []},
+        {"dense_layers": [10**9]},
+        {"activation": "no_such_function"},
+        {"activation": "relu6"},
+        {"ensemble": 0},
+        {"ensemble": 2},
+        {"ensemble": 10**9},
+        {"distill": "five.hdf5"},
     ],
 )
-def test_attributes_are_not_trusted(stored, capsys):
-    variables = {"network1/dense1/kernel": np.zeros((3, 3), np.float32)}
-    attributes = {"script": "tf_cnn.py", "classes": "0123456789"} | stored
-    network.save("a.hdf5", b"graph", attributes, variables)
-    assert tf_cnn.main(["-l", "-w", "a.hdf5"]) == 1
+def test_attributes_are_not_trusted(change, tf_model, capsys):
+    onnx, attributes = network.read(tf_model)
+    arguments = attributes["arguments"] | change
+    variables = network.read_variables(tf_model)
+    network.save("a.hdf5", onnx, attributes | {"arguments": arguments}, variables)
+    assert_is_refused("a.hdf5", capsys)
+
+
+@pytest.mark.parametrize("lacking", ["arguments", "classes"])
+def test_attributes_may_be_lacking(lacking, tf_model, capsys):
+    onnx, attributes = network.read(tf_model)
+    del attributes[lacking]
+    network.save("a.hdf5", onnx, attributes, network.read_variables(tf_model))
+    with h5py.File("a.hdf5", "a") as file:
+        file.attrs.pop(lacking, None)
+    assert_is_refused("a.hdf5", capsys)
+
+
+def test_variables_that_are_none(tf_model, capsys):
+    shutil.copyfile(tf_model, "a.hdf5")
+    with h5py.File("a.hdf5", "a") as file:
+        del file["variables"]
+        file["variables"] = np.zeros(3, np.float32)
+    assert_is_refused("a.hdf5", capsys)
+
+
+def assert_is_refused(path, capsys):
+    assert tf_cnn.main(["-l", "-w", path]) == 1
     (line,) = capsys.readouterr().err.strip().splitlines()
-    assert line.startswith("error: a.hdf5: damaged, or of an earlier tf_cnn.py; ")
+    assert line.startswith(f"error: {path}: damaged, or of an earlier tf_cnn.py; ")
 
 
 def test_a_file_of_more_networks_than_it_says(tf_model, capsys):
@@ -390,7 +408,8 @@ def test_augmentation_real_adds_a_quick_network(real_model, tf_model):
         assert network.QUICK not in file
 
 
-def test_a_network_with_junk_is_loaded_and_tested(real_model, capsys):
+@pytest.mark.parametrize("script", [tf_cnn, CNN_MNIST])
+def test_a_network_with_junk_is_loaded_and_tested(script, real_model, capsys):
     flags = ["--dataset", "sklearn_digits", "-l", "-w", str(real_model)]
-    assert tf_cnn.main(flags) == 0
+    assert script.main(flags) == 0
     assert network.read(real_model)[1]["test"] in capsys.readouterr().out
