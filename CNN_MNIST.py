@@ -323,8 +323,11 @@ def recorder(history, target_accuracy):
 
     class Recorder(keras.callbacks.Callback):
         def on_epoch_end(self, _, logs):
+            training = logs["loss"], logs["accuracy"]
             validation = logs["val_loss"], logs["val_accuracy"]
-            history.add((logs["loss"], logs["accuracy"]), validation)
+            rows = len(history.rows) + 1
+            epochs = rows / 2 if target_accuracy is not None else rows
+            history.add(epochs, training, validation)
             if target_accuracy is not None:
                 # Rounded, since Keras's accuracy is float32.
                 percent = round(100 * logs["val_accuracy"], 3)

@@ -2,7 +2,7 @@
 
     python3 tf_cnn.py                                            # trains, tests, saves
     python3 tf_cnn.py --load_model 1 --save_weights tf_cnn.hdf5  # loads and tests
-    python3 tf_cnn.py --ensemble 5 --save_weights five.hdf5      # five at once
+    python3 tf_cnn.py --ensemble 5 --save_weights five.hdf5      # of five seeds
     python3 tf_cnn.py --distill five.hdf5                        # learns from them
     python3 load_model.py IMAGE --weights tf_cnn.hdf5            # reads a picture
 
@@ -453,7 +453,7 @@ def train(args, dataset, teacher):
             training = trainer.train_epoch(epoch, label)
             validation = validate(alone, dataset, label)
             if number <= count:
-                history.add(training, validation)
+                history.add(epoch + 1, training, validation, number)
         networks.append(trainer.averaged)
     quick = Ensemble(networks[count:]) if networks[count:] else None
     return Ensemble(networks[:count]), quick, history
@@ -494,28 +494,36 @@ def measure_rejection(graphs, args, dataset):
     return rejection(graphs.probabilities(images), labels)
 
 
+def validated(model, dataset, label, seconds):
+    """Return what a summary says of the validation of a model: a dict.
+
+    seconds: what training it took.
+    """
+    loss, accuracy = validate(model, dataset, label)
+    return {
+        "validation_loss": loss,
+        "validation_accuracy": accuracy,
+        "seconds": seconds,
+    }
+
+
 def score_alone(model, args, dataset, history):
-    """Return a dict for each seed: how the networks of that seed read by themselves."""
+    """Return a dict for each seed: how the networks of that seed read by themselves.
+
+    Its seconds count from the start of the first seed's training.
+    """
     scores, views = [], len(views_of(args.distill))
     for number in range(args.ensemble):
-        seed, epochs = args.seed + number, views * args.epochs
-        alone = Ensemble(model.networks[number * views :][:views])
-        last = history.rows[(number + 1) * epochs - 1] | {"epoch": epochs}
-        last = revalidated(last, validate(alone, dataset, f"Seed {seed}"))
+        first, last = number * views, (number + 1) * views
+        alone = Ensemble(model.networks[first:last])
+        seconds = history.rows[last * args.epochs - 1]["seconds"]
+        seed = args.seed + number
+        validation = validated(alone, dataset, f"Seed {seed}", seconds)
         predictions = predictor(alone)(dataset.test_images)
         score = results.tally(dataset.test_labels, predictions)
-        scores.append({"seed": seed, "validation": last} | score)
+        scores.append({"seed": seed, "validation": validation} | score)
         print(f"seed {seed} test accuracy: {score['test']}")
     return scores
-
-
-def revalidated(row, validation):
-    """Return a History's row with the loss and accuracy of what its network is part of.
-
-    validation: as `validate` returns it.
-    """
-    loss, accuracy = validation
-    return row | {"validation_loss": loss, "validation_accuracy": accuracy}
 
 
 def predict_logits(model, images):
@@ -634,7 +642,7 @@ def parse_args(argv=None):
         type=cli.number(int, 1, MOST_NETWORKS),
         metavar="K",
         default=1,
-        help="networks, of the seeds from --seed on, whose answers are averaged",
+        help="seeds, from --seed on, whose networks' answers are averaged",
     )
     parser.add_argument(
         "--distill",
@@ -672,8 +680,8 @@ def main(argv=None):
         teacher = load_teacher(args.distill, len(CLASSES[args.augmentation]))
         dataset = mnist.load(args.dataset, args.data_dir)
         model, quick, history = train(args, dataset, teacher)
-        validation = validate(model, dataset, "All in all")
-        summary["validation"] = revalidated(history.rows[-1], validation)
+        seconds = history.rows[-1]["seconds"]
+        summary["validation"] = validated(model, dataset, "All in all", seconds)
         known = held_back(args, dataset)
         summary["temperature"] = calibrate(model, *known)
         summary["classes"] = CLASSES[args.augmentation]

@@ -5,8 +5,9 @@
 
 Runs the baselines; the networks' results, shown beside those on all of MNIST, are the
 recorded ones in assets/results/. Prints a table sorted by error, with what each method
-costs and which digits it confuses, and writes it as compare.txt, compare.json and
-compare.png; all_fail.png shows the digits that every method misreads.
+costs, which digits it confuses and on what machine that was, and writes it as
+compare.txt, compare.json and compare.png; all_fail.png shows the digits that every
+method misreads.
 """
 
 import argparse
@@ -78,7 +79,7 @@ def main(argv=None):
     runs = {name: recorded.read_runs(name) for name in NETWORKS if is_whole}
     runs |= run_baselines(args, argv)
     rows = recorded.table_rows(runs)
-    text = recorded.table_text(rows)
+    text = f"{recorded.table_text(rows)}\n\n{recorded.hardware_text(runs)}"
     print(text)
     folder = Path(args.output_dir)
     files.write_text(folder / "compare.txt", text + "\n")

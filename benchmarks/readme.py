@@ -24,6 +24,7 @@ from digits import cli, figures, files, network, reading, recorded
 
 README = ROOT / "README.md"
 FIGURES = ROOT / "assets" / "figures"
+REAL_PICTURES = "python3 benchmarks/real_pictures.py FOLDER --record"
 PAGE = ROOT / "assets" / "images" / "page.jpg"
 
 
@@ -36,15 +37,7 @@ def results_block():
     """Return the table of results, with the hardware that each was measured on."""
     runs = all_runs()
     table = recorded.table_text(recorded.table_rows(runs))
-    scripts_on = {}
-    for name, summaries in runs.items():
-        for hardware in sorted({run["hardware"] for run in summaries}):
-            scripts_on.setdefault(hardware, []).append(f"`{recorded.SCRIPTS[name]}`")
-    lines = [
-        f"- {hardware}: {', '.join(scripts)}"
-        for hardware, scripts in scripts_on.items()
-    ]
-    return f"{table}\n\nMeasured on\n\n" + "\n".join(lines)
+    return f"{table}\n\n{recorded.hardware_text(runs)}"
 
 
 def speed_block():
@@ -58,7 +51,8 @@ def speed_block():
         f"{cold['ratio']:.2f} times what `import numpy, cv2, h5py` takes alone "
         f"(medians of {cold['repeats']}, in turn). A photograph of "
         f"{photograph['megapixels']} megapixels takes {photograph['seconds']:.2f} s "
-        f"after that, {photograph['seconds_of_decoding']:.2f} s of them decoding. A "
+        f"after that, of which decoding takes {photograph['seconds_of_decoding']:.2f} "
+        "s. A "
         f"folder of {small['pictures']} PNGs of 28x28 pixels is read at "
         f"{small['pictures_a_second']} pictures a second, one of "
         f"{many['pictures']} in {many['peak_megabytes']} MB of memory. "
@@ -76,10 +70,10 @@ def training_block():
         f"The steps of `tf_cnn.py`, all included, run at {step['training_gflops']} "
         f"GFLOP/s: {100 * step['share']:.0f} % of a {step['matrix_side']}x"
         f"{step['matrix_side']} float32 matrix product's in the same run. "
-        f"`CNN_MNIST.py --target_accuracy 99` has read 99 % of the validation images "
-        f"right after {quick['seconds']:.1f} s of training, {ratio:.2f} times what "
-        f"[Keras's example](https://keras.io/examples/vision/mnist_convnet/) needs, "
-        f"which took {example['seconds_to_target']:.0f} s, and then reads "
+        f"`CNN_MNIST.py --target_accuracy 99` reads 99 % of the validation images after "
+        f"{quick['seconds']:.1f} s of training, {ratio:.2f} times the "
+        f"{example['seconds_to_target']:.0f} s that [Keras's example]"
+        f"(https://keras.io/examples/vision/mnist_convnet/) takes, and reads "
         f"{quick['test']} of the test images. (On {measured['hardware']}.)"
     )
 
@@ -102,8 +96,7 @@ def rejection_block():
 
 def real_block():
     """Return the table of the real pictures, and the errors on pages."""
-    maker = "python3 benchmarks/real_pictures.py FOLDER --record"
-    measured = recorded.read("real_pictures", maker)
+    measured = recorded.read("real_pictures", REAL_PICTURES)
     table = real_pictures.table(measured["outcomes"], measured["outcomes_simply"])
     wrong, total = measured["wrong_digits"], measured["digits_of_several"]
     return (
@@ -116,9 +109,14 @@ def model_block():
     """Return a sentence on the network that is shipped."""
     attributes = network.read(network.SHIPPED)[1]
     path = network.SHIPPED.relative_to(ROOT)
+    outcomes = recorded.read("real_pictures", REAL_PICTURES)["mnist_test_images"]
     return (
-        f"`{path}` was made by `{attributes['command']}` and "
-        f"reads {attributes['test']} of the MNIST test images."
+        f"`{path}` was made by `{attributes['command']}`. Asked only which digit each "
+        f"of the MNIST test images shows, it is right for {attributes['test']}. "
+        f"`load_model.py`, which may also see no digit or several, reads "
+        f"{outcomes['right']} of them right and {outcomes['wrong digit']} as another "
+        f"digit; in {outcomes['no digit']} it sees none, in {outcomes['wrong count']} "
+        f"several."
     )
 
 

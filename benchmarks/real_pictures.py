@@ -5,7 +5,8 @@
 FOLDER holds labels.csv with the columns file, reading (rows separated by /), kind and
 source. Every picture goes through load_model.py's command line. Prints a table by kind,
 the share of wrong digits on pictures of several digits, and pictures a second; writes
-them to --output_dir, with a sheet of the pictures that were misread.
+them to --output_dir, with a sheet of the pictures that were misread. With --record
+MNIST's test images are read too, as files, and all is written to assets/results/.
 """
 
 import collections
@@ -13,6 +14,7 @@ import csv
 import json
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -22,7 +24,7 @@ import numpy as np
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from digits import UserError, cli, files, network, recorded, results
+from digits import UserError, cli, files, mnist, network, recorded, results
 from digits.decode import decode
 from digits.normalise import BOX, SIZE, centred, scaled_into
 
@@ -59,6 +61,21 @@ def read_all(folder, rows, weights):
         raise UserError(f"{folder}: load_model.py could not read all of it")
     answers = map(json.loads, done.stdout.splitlines())
     return {a["file"]: "/".join(a.get("rows", [])) for a in answers}, seconds
+
+
+def read_mnist(weights):
+    """Return the Counter of OUTCOMES of MNIST's test images, each as a PNG file."""
+    dataset = mnist.load()
+    names = [f"{index}.png" for index in range(len(dataset.test_images))]
+    with tempfile.TemporaryDirectory() as folder:
+        for name, image in zip(names, dataset.test_images, strict=True):
+            cv2.imwrite(str(Path(folder, name)), image)
+        readings, _ = read_all(folder, [{"file": name} for name in names], weights)
+        paths = [str(Path(folder, name)) for name in names]
+    return collections.Counter(
+        outcome(readings[path], str(label))
+        for path, label in zip(paths, dataset.test_labels, strict=True)
+    )
 
 
 def resize(gray):
@@ -202,7 +219,9 @@ def parse_args(argv=None):
         "--output_dir", metavar="FOLDER", default="output/real_pictures", help="results"
     )
     parser.add_argument(
-        "--record", action="store_true", help="write them to assets/results too"
+        "--record",
+        action="store_true",
+        help="read MNIST's test images too, and write to assets/results/",
     )
     return parser.parse_args(argv)
 
@@ -228,6 +247,8 @@ def main(argv=None):
         "versions": results.versions(),
         "hardware": results.hardware(),
     }
+    if args.record:
+        summary["mnist_test_images"] = read_mnist(args.weights)
     text = table(counts, simple)
     print(text)
     print(f"wrong digits on pictures of several: {wrong} of {total}")

@@ -27,17 +27,23 @@ def _save(figure, path):
 
 
 def training_curves(path, history):
-    """Draw loss and error of each epoch; `history` is a list of dicts, the csv's rows.
+    """Draw loss and error by epoch; `history` is a list of dicts, the csv's rows.
 
-    Its keys: epoch, loss, accuracy, validation_loss, validation_accuracy (0 to 1).
+    Its keys: network, epoch, loss, accuracy, validation_loss, validation_accuracy (0 to
+    1). Each network has its own lines.
     """
     figure = _figure(9, 3.5)
-    epochs = [row["epoch"] for row in history]
     loss_axes, error_axes = figure.subplots(1, 2)
-    for prefix, label in (("", "training (augmented)"), ("validation_", "validation")):
-        loss_axes.plot(epochs, [row[f"{prefix}loss"] for row in history], label=label)
-        errors = [100 - 100 * row[f"{prefix}accuracy"] for row in history]
-        error_axes.plot(epochs, errors, label=label)
+    for prefix, colour in (("", "C0"), ("validation_", "C1")):
+        label = "validation" if prefix else "training"
+        for number in dict.fromkeys(row["network"] for row in history):
+            rows = [row for row in history if row["network"] == number]
+            epochs = [row["epoch"] for row in rows]
+            losses = [row[f"{prefix}loss"] for row in rows]
+            errors = [100 - 100 * row[f"{prefix}accuracy"] for row in rows]
+            loss_axes.plot(epochs, losses, colour, linewidth=1)
+            error_axes.plot(epochs, errors, colour, linewidth=1, label=label)
+            label = None  # a line in the legend is enough
     loss_axes.set(title="Loss", xlabel="epoch", yscale="log")
     error_axes.set(title="Error (%)", xlabel="epoch", yscale="symlog")
     error_axes.legend()

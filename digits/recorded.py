@@ -129,6 +129,16 @@ def table_text(rows):
     return markdown_table(header, cells)
 
 
+def hardware_text(runs):
+    """Return a Markdown list of what each of {name: [summary]} was measured on."""
+    scripts_on = {}
+    for name, summaries in runs.items():
+        for where in sorted({run["hardware"] for run in summaries}):
+            scripts_on.setdefault(where, []).append(f"`{SCRIPTS[name]}`")
+    lines = [f"- {where}: {', '.join(those)}" for where, those in scripts_on.items()]
+    return "\n".join(["Measured on", "", *lines])
+
+
 def markdown_table(header, rows):
     """Return a Markdown table of texts whose columns line up."""
     widths = [max(map(len, column)) for column in zip(header, *rows, strict=True)]

@@ -146,18 +146,21 @@ def write(folder, dataset, summary, predictions):
 class History:
     """The course of a training, which starts now: `rows`, one an epoch or cycle.
 
-    The epochs of an ensemble's networks are counted through. board: a folder for
-    TensorBoard, or None.
+    board: a folder for TensorBoard, where the rows are counted through, or None.
     """
 
     def __init__(self, board=None):
         self.rows, self.start = [], time.monotonic()
         self.board = tensorboard.Writer(board) if board else None
 
-    def add(self, training, validation):
-        """Add an epoch; each argument is (loss, accuracy), accuracy from 0 to 1."""
+    def add(self, epoch, training, validation, network=1):
+        """Add what a network, numbered from 1, was like after so many epochs.
+
+        training, validation: (loss, accuracy), accuracy from 0 to 1.
+        """
         row = {
-            "epoch": len(self.rows) + 1,
+            "network": network,
+            "epoch": epoch,
             "loss": training[0],
             "accuracy": training[1],
             "validation_loss": validation[0],
@@ -166,8 +169,8 @@ class History:
         }
         self.rows.append(row)
         if self.board:
-            for name in list(row)[1:]:
-                self.board.add_scalar(name, row[name], row["epoch"])
+            for name in list(row)[2:]:
+                self.board.add_scalar(name, row[name], len(self.rows))
             self.board.flush()
 
     def write(self, folder):

@@ -24,8 +24,10 @@ def test_files_of_a_run(tf_model):
     assert np.sum(results["confusion_matrix"]) == 360
     assert {"tensorflow", "numpy", "python"} <= results["versions"].keys()
     with open(output / "history.csv") as file:
-        _, last = csv.DictReader(file)
-    assert float(last["accuracy"]) == results["validation"]["accuracy"]
+        rows = list(csv.DictReader(file))
+    assert [(row["network"], row["epoch"]) for row in rows] == [("1", "1"), ("2", "1")]
+    assert float(rows[-1]["seconds"]) == results["validation"]["seconds"]
+    assert 0 < results["validation"]["validation_accuracy"] < 1
     for name in ("training_curves", "confusion_matrix", "misread_digits"):
         content = (output / f"{name}.png").read_bytes()
         assert content.startswith(b"\x89PNG")
