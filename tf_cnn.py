@@ -44,7 +44,6 @@ tf2onnx = LazyModule("tf2onnx")
 
 SCRIPT = "tf_cnn.py"
 CLASSES = {"mnist": network.CLASSES, "real": network.CLASSES + network.JUNK}
-EPOCHS = {"mnist": 16, "real": 8}  # "real" has three times as many images
 BLOCK = 2  # pixels each way: they become the channels of one place
 RENDERINGS = 2  # of each training image, for --augmentation real
 # What the networks of a seed see: images as they are, or upright. They err differently.
@@ -629,13 +628,12 @@ def parse_args(argv=None):
     """Return the parsed command line."""
     parser = cli.parser(__doc__)
     flags.add_data_flags(parser, output_dir="output/tf_cnn")
-    flags.add_network_flags(parser, epochs=EPOCHS["mnist"], batch_size=256)
+    flags.add_network_flags(parser, epochs=8, batch_size=256)
     parser.add_argument(
         "--augmentation",
         choices=CLASSES,
         default="mnist",
-        help="mnist: for MNIST's record; real: for other people's pens and cameras, in "
-        f"{EPOCHS['real']} epochs unless told otherwise",
+        help="mnist: for MNIST's record; real: for other people's pens and cameras",
     )
     parser.add_argument(
         "--ensemble",
@@ -651,8 +649,6 @@ def parse_args(argv=None):
         "that this script saved to FILE",
     )
     flags.add_model_flags(parser)
-    augmentation = parser.parse_known_args(argv)[0].augmentation
-    parser.set_defaults(epochs=EPOCHS[augmentation])
     args = parser.parse_args(argv)
     if args.save_model is None:
         args.save_model = 1 - args.load_model

@@ -70,7 +70,7 @@ def training_block():
         f"The steps of `tf_cnn.py`, all included, run at {step['training_gflops']} "
         f"GFLOP/s: {100 * step['share']:.0f} % of a {step['matrix_side']}x"
         f"{step['matrix_side']} float32 matrix product's in the same run. "
-        f"`CNN_MNIST.py --target_accuracy 99` reads 99 % of the validation images after "
+        "`CNN_MNIST.py --target_accuracy 99` reads 99 % of the validation images after "
         f"{quick['seconds']:.1f} s of training, {ratio:.2f} times the "
         f"{example['seconds_to_target']:.0f} s that [Keras's example]"
         f"(https://keras.io/examples/vision/mnist_convnet/) takes, and reads "

@@ -132,12 +132,14 @@ def test_compare(capsys, tmp_path):
     rows = json.loads((tmp_path / "out" / "compare.json").read_text())
     errors = [row["error_percent"] for row in rows]
     assert errors == sorted(errors) and len(rows) == 3
-    table = (tmp_path / "out" / "compare.txt").read_text()
+    text = (tmp_path / "out" / "compare.txt").read_text()
+    table, _, machine = text.strip().split("\n\n")
     header, rule, *lines = table.splitlines()
     assert {len(line) for line in [header, rule, *lines]} == {len(header)}
     assert len(lines) == 3
+    assert all(f"`{row['script']}`" in machine for row in rows)
     printed = capsys.readouterr().out
-    assert table.strip() in printed and "misread by all 3: " in printed
+    assert text.strip() in printed and "misread by all 3: " in printed
     for name in ("compare.png", "all_fail.png", "knn/results.json"):
         assert (tmp_path / "out" / name).exists()
 
