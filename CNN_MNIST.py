@@ -279,7 +279,7 @@ def train(args, dataset):
     loss = keras.losses.CategoricalCrossentropy(label_smoothing=LABEL_SMOOTHING)
     # XLA takes its time to compile, and is no faster on a processor.
     learner.compile(optimizer, loss, metrics=["accuracy"], jit_compile=False)
-    # Cycles are equally long: the last of an odd number of batches is left out.
+    # Cycles are equally long: the images of an odd batch at the end are left out.
     used = (2 if is_quick else 1) * steps * args.batch_size
     with contextlib.redirect_stdout(sys.stderr):  # Keras's progress bar is no result
         learner.fit(

@@ -98,6 +98,21 @@ def convolve_by_product(x, kernel, bias, stride):
     return tf.reshape(product, (-1, side, side, width))
 
 
+def kernel_shapes(filters, dense_layers, classes):
+    """Return ({name: shape} of all kernels, {name: stride} of the convolutions)."""
+    shapes, strides = {}, {}
+    side, channels = 28 // BLOCK, BLOCK**2
+    for layer, width in enumerate(filters, 1):
+        name = f"convolution{layer}"
+        shapes[name] = 3, 3, channels, width
+        strides[name] = 2 if layer > 1 and width > channels else 1
+        side, channels = -(-side // strides[name]), width
+    units = side * side * channels, *dense_layers, classes
+    for layer, shape in enumerate(itertools.pairwise(units), 1):
+        shapes[f"dense{layer}"] = shape
+    return shapes, strides
+
+
 class ConvolutionalNetwork:
     """Maps pixels (N, 28, 28, 1) float32, 0 to 255, to logits (N, classes).
 
@@ -108,23 +123,19 @@ class ConvolutionalNetwork:
     def __init__(self, view, filters, dense_layers, activation, classes, seed):
         self.view, self.classes = view, classes
         self.activation = getattr(tf.nn, activation)
-        self.variables, self.strides = {}, {}
-        side, channels = 28 // BLOCK, BLOCK**2
+        self.variables = {}
+        shapes, self.strides = kernel_shapes(filters, dense_layers, classes)
+        self.dense = [name for name in shapes if name not in self.strides]
         random = np.random.default_rng(seed)
-        for layer, width in enumerate(filters, 1):
-            name = f"convolution{layer}"
-            self._add_kernel(name, (3, 3, channels, width), random)
-            self._add(f"{name}/scale", tf.ones(width))
-            self._add(f"{name}/offset", tf.zeros(width))
-            self._add(f"{name}/moving_mean", tf.zeros(width), trainable=False)
-            self._add(f"{name}/moving_variance", tf.ones(width), trainable=False)
-            self.strides[name] = 2 if layer > 1 and width > channels else 1
-            side, channels = -(-side // self.strides[name]), width
-        units = [side * side * channels, *dense_layers, classes]
-        self.dense = [f"dense{layer}" for layer in range(1, len(units))]
-        for name, *shape in zip(self.dense, units, units[1:], strict=False):
+        for name, shape in shapes.items():
             self._add_kernel(name, shape, random)
-            self._add(f"{name}/bias", tf.zeros(shape[1]))
+            if name in self.dense:
+                self._add(f"{name}/bias", tf.zeros(shape[-1]))
+                continue
+            self._add(f"{name}/scale", tf.ones(shape[-1]))
+            self._add(f"{name}/offset", tf.zeros(shape[-1]))
+            self._add(f"{name}/moving_mean", tf.zeros(shape[-1]), trainable=False)
+            self._add(f"{name}/moving_variance", tf.ones(shape[-1]), trainable=False)
         self.trainable = [v for v in self.variables.values() if v.trainable]
 
     def _add(self, name, value, trainable=True):
@@ -584,11 +595,8 @@ def restore(path, attributes):
         count = arguments["ensemble"]
         if count not in range(1, MOST_NETWORKS + 1):
             raise ValueError(count)
-        widths = BLOCK**2, *shape[0], *shape[1], shape[-1]
-        products = sum(a * b for a, b in itertools.pairwise(widths))
-        if count * products > sum(array.size for array in stored.values()):
-            raise ValueError("a larger network than what is stored")
         views = views_of(arguments["distill"]) * count
+        check_kernels(stored, len(views), shape[0], shape[1], shape[-1])
         networks = [ConvolutionalNetwork(view, *shape, seed=0) for view in views]
         model = Ensemble(networks)
         if stored.keys() != model.variables.keys():
@@ -600,6 +608,19 @@ def restore(path, attributes):
             f"{path}: damaged, or of an earlier {SCRIPT}; train or copy it again"
         ) from error
     return model
+
+
+def check_kernels(stored, count, filters, dense_layers, classes):
+    """Raise KeyError or ValueError if `stored` lacks the kernels of so many networks.
+
+    Networks are built only after that: widths that no kernel has could take all memory.
+    """
+    shapes, _ = kernel_shapes(filters, dense_layers, classes)
+    for number in range(1, count + 1):
+        for name, shape in shapes.items():
+            kernel = stored[f"network{number}/{name}/kernel"]
+            if kernel.shape != shape:
+                raise ValueError(f"{name} of {kernel.shape}, not {shape}")
 
 
 def load_teacher(path, classes):

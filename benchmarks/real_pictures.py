@@ -64,7 +64,7 @@ def read_all(folder, rows, weights):
 
 
 def read_mnist(weights):
-    """Return the Counter of OUTCOMES of MNIST's test images, each as a PNG file."""
+    """Return {outcome: count} of MNIST's test images, each read as a PNG file."""
     dataset = mnist.load()
     names = [f"{index}.png" for index in range(len(dataset.test_images))]
     with tempfile.TemporaryDirectory() as folder:
@@ -72,10 +72,11 @@ def read_mnist(weights):
             cv2.imwrite(str(Path(folder, name)), image)
         readings, _ = read_all(folder, [{"file": name} for name in names], weights)
         paths = [str(Path(folder, name)) for name in names]
-    return collections.Counter(
+    found = [
         outcome(readings[path], str(label))
         for path, label in zip(paths, dataset.test_labels, strict=True)
-    )
+    ]
+    return {name: found.count(name) for name in OUTCOMES}
 
 
 def resize(gray):

@@ -88,25 +88,26 @@ def _decode(content):
     array = np.frombuffer(content, np.uint8)
     if _may_be_transparent(content):
         picture, kinds, parts = cv2.imdecodeWithMetadata(array, cv2.IMREAD_UNCHANGED)
-        if picture is None:
-            return None
-        if picture.ndim == 3 and picture.shape[2] == 4:
-            if cv2.IMAGE_METADATA_EXIF not in kinds:
-                return picture
-            exif = parts[list(kinds).index(cv2.IMAGE_METADATA_EXIF)]
-            alpha = _turned(picture[..., 3], exif)
-            return np.dstack([cv2.imdecode(array, cv2.IMREAD_COLOR), alpha])
+        # Some programs write an alpha channel, and nothing in it.
+        if picture is not None and picture.shape[2:] == (4,) and picture[..., 3].any():
+            exif = dict(zip(kinds, parts, strict=True)).get(cv2.IMAGE_METADATA_EXIF)
+            return picture if exif is None else _turned(picture, exif)
     return cv2.imdecode(array, cv2.IMREAD_COLOR)
 
 
-def _turned(plane, exif):
-    """Return a plane (H, W) turned as the bytes of EXIF say, uint8.
+def _turned(picture, exif):
+    """Return a picture (H, W, 4) turned as the bytes of its EXIF say, uint8.
 
-    OpenCV turns what it decodes, but not what has an alpha channel.
+    Of PNG and WebP, OpenCV turns only what has no alpha channel: so colours and alpha
+    are turned one by one.
     """
-    kind = [cv2.IMAGE_METADATA_EXIF]
-    _, content = cv2.imencodeWithMetadata(".png", plane, kind, [exif])
-    return cv2.imdecode(content, cv2.IMREAD_GRAYSCALE)
+    parts = []
+    for part in (picture[..., :3], picture[..., 3]):
+        kind = [cv2.IMAGE_METADATA_EXIF]
+        _, content = cv2.imencodeWithMetadata(".png", part, kind, [exif])
+        parts.append(cv2.imdecode(content, cv2.IMREAD_COLOR))
+    colours, alpha = parts
+    return np.dstack([colours, alpha[..., 0]])
 
 
 def _may_be_transparent(content):

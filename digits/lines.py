@@ -138,9 +138,10 @@ def corner_lines(level, mask, slope):
 
     In its first and last rows, the picture's corners, the lines are shorter.
     """
+    width = mask.shape[1]
     valid = sheared(np.ones_like(mask), slope).sum(axis=1, dtype=np.int64)
     covered = level.sum(axis=1, dtype=np.int64) >= COVERAGE * valid
-    return np.flatnonzero(covered & (valid >= CORNER * mask.shape[1]))
+    return np.flatnonzero(covered & (CORNER * width <= valid) & (valid < width))
 
 
 def row_coverage(mask, slope):

@@ -241,6 +241,8 @@ def save(path, onnx, attributes, variables=None, keras_hdf5=b"", quick=b""):
                 file[QUICK] = np.frombuffer(quick, np.uint8)
             for name, value in attributes.items():
                 file.attrs[name] = np.bytes_(json.dumps(value))
-    except (OSError, RuntimeError) as error:
+    except DAMAGE as error:
+        if not keras_hdf5:
+            raise
         raise UserError(f"{path}: damaged; nothing was added to it") from error
     files.write_bytes(path, buffer.getvalue())

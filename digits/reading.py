@@ -19,7 +19,8 @@ from digits.normalise import SIZE, is_mnist_image
 from digits.second_look import LEAST_JOINED, joined, look_again
 
 THRESHOLD = 0.5  # below it another digit, or none, is as likely
-PICTURES_AT_ONCE = 32  # classified together: of 8 MB each at most
+PICTURES_AT_ONCE = 32  # classified together, or fewer …
+BYTES_AT_ONCE = 256 << 20  # … if they and their pieces are larger
 
 
 class Digit(NamedTuple):
@@ -81,8 +82,7 @@ def list_pictures(names):
     """Return the pictures that `names` (files and folders) stand for, and what failed.
 
     A folder stands for the pictures in it, by name, but not for hidden ones; folders
-    within it are not entered.
-    What failed is a list of Readings with an error.
+    within it are not entered. What failed is a list of Readings with an error.
     """
     pictures, failed = [], []
     for name in names:
@@ -90,18 +90,18 @@ def list_pictures(names):
             pictures.append(name)
             continue
         try:
-            with os.scandir(name) as entries:
-                files_in_it = sorted(e.name for e in entries if not e.is_dir())
+            names_in_it = sorted(os.listdir(name))
         except OSError as error:
             reason = f"cannot be read: {error.strerror}"
             failed.append(Reading(name, [], error=reason))
             continue
-        found = [
-            file
-            for file in files_in_it
+        paths = [
+            os.path.join(name, file)
+            for file in names_in_it
             if ending_of(file) in SUFFIXES and not file.startswith(".")
         ]
-        pictures += [os.path.join(name, file) for file in found]
+        found = [path for path in paths if not os.path.isdir(path)]
+        pictures += found
         if not found:
             failed.append(Reading(name, [], error="a folder without pictures"))
     return pictures, failed
@@ -113,19 +113,34 @@ def read_pictures(paths, network, threshold, single=False):
     Digits that the network is less sure of than `threshold` (0 to 1) are left out;
     `single`: each picture holds exactly one digit, so that the likeliest counts.
     """
-    for start in range(0, len(paths), PICTURES_AT_ONCE):
-        batch = paths[start : start + PICTURES_AT_ONCE]
-        readings = [_decode(path) for path in batch]
-        pieces = [_pieces(reading.picture) for reading in readings]
-        looks = iter(look_at([p for found in pieces for p in found], network))
-        for reading, found in zip(readings, pieces, strict=True):
-            seen = list(itertools.islice(looks, len(found)))
+    for batch in _batches(paths):
+        looks = iter(look_at([p for _, pieces in batch for p in pieces], network))
+        for reading, pieces in batch:
+            seen = list(itertools.islice(looks, len(pieces)))
             others = other_pieces(reading.picture)
             if single:
                 seen = _only_digit(seen, others, network)
             else:
                 seen = _digits(seen, others, network, threshold)
             yield reading._replace(digits=_in_order(seen, reading.scale))
+
+
+def _batches(paths):
+    """Yield lists of (Reading without digits, its Pieces), in order of the paths."""
+    batch, size = [], 0
+    for path in paths:
+        reading = _decode(path)
+        pieces = _pieces(reading.picture)
+        batch.append((reading, pieces))
+        inks = [piece.ink for piece in pieces]
+        size += sum(
+            array.nbytes for array in (reading.picture, *inks) if array is not None
+        )
+        if len(batch) == PICTURES_AT_ONCE or size > BYTES_AT_ONCE:
+            yield batch
+            batch, size = [], 0
+    if batch:
+        yield batch
 
 
 def _decode(path):

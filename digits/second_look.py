@@ -6,8 +6,8 @@ import cv2
 import numpy as np
 
 from digits.find import Piece, gap, usual_height
-from digits.look import SURE, look_at
-from digits.normalise import SIZE
+from digits.look import SURE, Look
+from digits.normalise import SIZE, normalise
 from digits.split import split_where_better
 
 MOST_DOUBTS = 40  # pieces: where there are more, the picture is full of something else
@@ -36,16 +36,20 @@ def joined_where_better(looks, network):
         for other in looks[:index]
         if may_join(one, other, usual)
     ]
-    unions = look_at([joined(a.piece, b.piece) for a, b in pairs], network)
+    # Only the images are kept: unions may be many, and each as large as the picture.
+    images = [normalise(joined(a.piece, b.piece).ink) for a, b in pairs]
+    probabilities = network.probabilities(np.array(images))
+    chances = probabilities[:, :10].max(axis=1).tolist()
     gains = [
-        (union.chance - one.chance * other.chance, index)
-        for index, (union, (one, other)) in enumerate(zip(unions, pairs, strict=True))
+        (chance - one.chance * other.chance, index)
+        for index, (chance, (one, other)) in enumerate(zip(chances, pairs, strict=True))
     ]
     for gain, index in sorted(gains, reverse=True):
         here = [any(part is look for look in looks) for part in pairs[index]]
-        if gain > 0 and unions[index].chance > LEAST_JOINED and all(here):
+        if gain > 0 and chances[index] > LEAST_JOINED and all(here):
             looks = [k for k in looks if not any(k is part for part in pairs[index])]
-            looks.append(unions[index])
+            union = joined(*(part.piece for part in pairs[index]))
+            looks.append(Look(union, images[index], probabilities[index]))
     return looks
 
 

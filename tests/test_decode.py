@@ -1,3 +1,4 @@
+import struct
 import subprocess
 import sys
 
@@ -53,6 +54,18 @@ def test_a_transparent_colour(tmp_path, mode):
     decoded, _ = decode(tmp_path / "a.png")
     assert (decoded[0, 0] == 255).all()
     assert (decoded[20, 15] == 0).all()
+
+
+def test_an_alpha_channel_with_nothing_in_it(tmp_path):
+    """Four bytes a pixel, and masks for three: what is left is no transparency."""
+    pixels = np.full((20, 30, 4), (200, 100, 50, 0), np.uint8)
+    masks = struct.pack("<3I", 0xFF0000, 0xFF00, 0xFF)
+    sizes = 40, 30, 20, 1, 32, 3, pixels.nbytes, 0, 0, 0, 0
+    header = struct.pack("<IiiHHIIiiII", *sizes) + masks
+    start = struct.pack("<2sIHHI", b"BM", 66 + pixels.nbytes, 0, 0, 66)
+    (tmp_path / "a.bmp").write_bytes(start + header + pixels.tobytes())
+    decoded, _ = decode(tmp_path / "a.bmp")
+    np.testing.assert_array_equal(decoded, pixels[..., :3])
 
 
 def test_exif_turns_the_picture():

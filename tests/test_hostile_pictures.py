@@ -127,6 +127,13 @@ def noise(height, width, high=256):
     return np.random.default_rng(0).integers(0, high, (height, width, 3), np.uint8)
 
 
+def waves(side):
+    """Return wavy slanted stripes: each piece's box is as large as the picture."""
+    rows, columns = np.indices((side, side))
+    heights = rows + 0.5 * columns + 40 * np.sin(columns / 60)
+    return np.uint8((heights // 20 % 4 > 0) * 255)
+
+
 HARD = {
     "noise": lambda: noise(1600, 1600),
     "faint noise": lambda: 128 + noise(1600, 1600, 8),
@@ -135,6 +142,7 @@ HARD = {
     "all paper": lambda: np.full((1600, 1600, 3), 255, np.uint8),
     "chess": lambda: np.uint8(np.indices((1600, 1600)).sum(0) // 9 % 2 * 255),
     "stripes": lambda: np.uint8(np.indices((1600, 1600))[0] // 6 % 2 * 255),
+    "waves": lambda: waves(1600),
     "dots": lambda: np.uint8((np.indices((1600, 1600)) % 16 > 12).all(0) * 255),
     "wide": lambda: np.full((8, 60000), 200, np.uint8),
     "high": lambda: np.full((60000, 8), 200, np.uint8),

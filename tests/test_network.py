@@ -197,3 +197,12 @@ def test_shipped_model_reads_mnist(shipped, real_mnist):
     # The quick graph's sure answers are the whole's, but for a few.
     assert errors[0] == attributes["test_errors"]
     assert errors[1] <= errors[0] + 3
+
+
+def test_what_keras_wrote_may_be_damaged(tmp_path):
+    with h5py.File(tmp_path / "a.hdf5", "w") as file:
+        file["inference"] = h5py.SoftLink("/nowhere")
+    content = (tmp_path / "a.hdf5").read_bytes()
+    with pytest.raises(UserError, match=r"a\.hdf5: damaged; nothing was added"):
+        network.save(tmp_path / "a.hdf5", b"graph", {}, keras_hdf5=content)
+    assert (tmp_path / "a.hdf5").read_bytes() == content

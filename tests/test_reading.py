@@ -1,9 +1,10 @@
 import cv2
 import numpy as np
+import pytest
 
 from conftest import ROOT
 from digits.normalise import is_mnist_image
-from digits.reading import list_pictures, read_pictures
+from digits.reading import BYTES_AT_ONCE, list_pictures, read_pictures
 
 IMAGES = ROOT / "assets" / "images"
 
@@ -21,13 +22,16 @@ def test_a_folder_stands_for_its_pictures(tmp_path):
     for name in ("b.png", "a.JPG", "notes.txt", "._b.png"):
         (tmp_path / name).touch()
     (tmp_path / "inner.png").mkdir()
+    (tmp_path / "loop.png").symlink_to("loop.png")
     pictures, failed = list_pictures([str(tmp_path), "c.xyz"])
-    expected = [str(tmp_path / name) for name in ("a.JPG", "b.png")]
+    expected = [str(tmp_path / name) for name in ("a.JPG", "b.png", "loop.png")]
     assert pictures == [*expected, "c.xyz"]
     assert failed == []
 
 
-def test_batches_do_not_change_readings(shipped):
+@pytest.mark.parametrize("bytes_at_once", [BYTES_AT_ONCE, 10**6])
+def test_batches_do_not_change_readings(bytes_at_once, shipped, monkeypatch):
+    monkeypatch.setattr("digits.reading.BYTES_AT_ONCE", bytes_at_once)
     paths = sorted(IMAGES.iterdir())
     together = list(read_pictures(paths * 5, shipped, 0.5))
     for path, reading in zip(paths * 5, together, strict=True):

@@ -7,6 +7,7 @@ import pytest
 
 from benchmarks import real_pictures
 from conftest import ROOT
+from digits import mnist
 
 IMAGES = ROOT / "assets" / "images"
 
@@ -66,6 +67,23 @@ def test_table_of_a_folder(tmp_path, capsys):
     results = json.loads((output / "real_pictures.json").read_text())
     assert results["outcomes"]["single, photo"] == {"right": 1, "wrong digit": 1}
     assert cv2.imread(str(output / "misread.png")).shape[0] == real_pictures.TILE + 24
+
+
+def test_recording_reads_mnist_too(tmp_path, monkeypatch, capsys):
+    (tmp_path / "single").mkdir()
+    shutil.copy(IMAGES / "1a.jpg", tmp_path / "single")
+    (tmp_path / "labels.csv").write_text("file,reading,kind\nsingle/1a.jpg,1,photo\n")
+    whole = mnist.load("sklearn_digits")
+    few = whole._replace(
+        test_images=whole.test_images[:20], test_labels=whole.test_labels[:20]
+    )
+    monkeypatch.setattr(real_pictures.mnist, "load", lambda: few)
+    monkeypatch.setattr(real_pictures.recorded, "FOLDER", tmp_path)
+    assert real_pictures.main([str(tmp_path), "--record"]) == 0
+    results = json.loads((tmp_path / "real_pictures.json").read_text())
+    counts = results["mnist_test_images"]
+    assert list(counts) == list(real_pictures.OUTCOMES)
+    assert sum(counts.values()) == 20 and counts["right"] > 15
 
 
 def test_folder_without_labels(tmp_path, capsys):

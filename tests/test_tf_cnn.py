@@ -320,6 +320,7 @@ def test_nothing_to_save_after_loading(tf_model):
         {"filters": [9, 9, 9]},
         {"filters": [-1, 0, "x"]},
         {"filters": [10**6, 10**6]},
+        {"filters": [10**7, -10]},
         {"filters": 4},
         {"dense_layers": []},
         {"dense_layers": [10**9]},
