@@ -9,7 +9,7 @@
 Two networks, one of which sees the digit upright, of six convolutions and a dense layer
 each; Muon, one cycle of the learning rate, affine augmentation, averaged weights.
 
-Measured: 99.71 ± 0.03 % of MNIST's test images over 15 seeds, 10 minutes each, on two
+Measured: 99.71 ± 0.03 % of MNIST's test images over 15 seeds, 5 minutes each, on two
 cores; five together 99.72 ± 0.02 % over 3 repeats.
 """
 
