@@ -44,9 +44,14 @@ def training_curves(path, history):
             loss_axes.plot(epochs, losses, colour, linewidth=1)
             error_axes.plot(epochs, errors, colour, linewidth=1, label=label)
             label = None  # a line in the legend is enough
-    loss_axes.set(title="Loss", xlabel="epoch", yscale="log")
-    error_axes.set(title="Error (%)", xlabel="epoch", yscale="symlog")
+    loss_axes.set(title="Loss", xlabel="epoch")
+    loss_axes.set_yscale("log", subs=[2, 5])
+    error_axes.set(title="Error (%)", xlabel="epoch")
+    error_axes.set_yscale("symlog", linthresh=0.1, subs=[2, 5])  # it may be 0
     error_axes.legend()
+    for axis in loss_axes.yaxis, error_axes.yaxis:
+        axis.set_major_formatter("{x:g}")
+        axis.set_minor_formatter("{x:g}")
     _save(figure, path)
 
 
