@@ -19,8 +19,8 @@ from digits.normalise import SIZE, is_mnist_image
 from digits.second_look import LEAST_JOINED, joined, look_again
 
 THRESHOLD = 0.5  # below it another digit, or none, is as likely
-PICTURES_AT_ONCE = 32  # classified together, or fewer …
-BYTES_AT_ONCE = 256 << 20  # … if they and their pieces are larger
+PICTURES_AT_ONCE = 32  # classified together: of 8 MB each at most; or fewer …
+BYTES_AT_ONCE = 256 << 20  # … where their pieces are larger than that
 
 
 class Digit(NamedTuple):
@@ -127,19 +127,17 @@ def read_pictures(paths, network, threshold, single=False):
 
 def _batches(paths):
     """Yield lists of (Reading without digits, its Pieces), in order of the paths."""
-    batch, size = [], 0
-    for path in paths:
-        reading = _decode(path)
-        pieces = _pieces(reading.picture)
-        batch.append((reading, pieces))
-        inks = [piece.ink for piece in pieces]
-        size += sum(
-            array.nbytes for array in (reading.picture, *inks) if array is not None
-        )
-        if len(batch) == PICTURES_AT_ONCE or size > BYTES_AT_ONCE:
-            yield batch
-            batch, size = [], 0
-    if batch:
+    for start in range(0, len(paths), PICTURES_AT_ONCE):
+        # One step for all pictures, then the next, is faster than picture by picture.
+        readings = [_decode(path) for path in paths[start : start + PICTURES_AT_ONCE]]
+        batch, size = [], 0
+        for reading in readings:
+            pieces = _pieces(reading.picture)
+            batch.append((reading, pieces))
+            size += sum(piece.ink.nbytes for piece in pieces)
+            if size > BYTES_AT_ONCE:
+                yield batch
+                batch, size = [], 0
         yield batch
 
 
