@@ -267,7 +267,8 @@ def train(args, dataset):
     model = build_network(*shape, dropout)
     model.summary()
     learner = learner_of(model, moves=not is_quick)
-    see = None if is_quick else model.get_layer("upright")
+    upright = model.get_layer("upright").output
+    see = None if is_quick else keras.Model(model.inputs, upright)
     images, labels = prepared(dataset.train_images, dataset.train_labels, see)
     validation = prepared(dataset.validation_images, dataset.validation_labels, see)
     steps, rounds = -(-len(images) // args.batch_size), args.epochs
@@ -306,11 +307,11 @@ def train(args, dataset):
 def prepared(images, labels, see):
     """Return images (N, 28, 28, 1) as a learner takes them, and labels (N, 10).
 
-    see: the layer that images (N, 28, 28) uint8 are seen through, or None.
+    see: the keras.Model that images (N, 28, 28) uint8 are seen through, or None.
     """
     images = images[..., None]
     if see:
-        images = keras.Model(see.input, see.output).predict(images, verbose=0)
+        images = see.predict(images, verbose=0)
     return images, keras.utils.to_categorical(labels, CLASSES)
 
 
