@@ -1,11 +1,11 @@
 """Read handwritten digits in any picture: photograph, scan or drawing, one or many.
 
-    python3 load_model.py assets/images/1a.jpg
+    python3 load_model.py photo.jpg
     python3 load_model.py photo.jpg scans/ --json
     python3 load_model.py page.jpg --save_image reading.png --show
 
-Prints a line a picture: its name, the digits (rows separated by a space) and the least
-certain digit's probability. Needs numpy, h5py and opencv-python-headless alone.
+Prints a line for each picture: its name, its rows of digits separated by a space, and
+the confidence of the least certain digit; or "no digit".
 """
 
 import itertools
@@ -18,25 +18,20 @@ from pathlib import Path
 
 import cv2
 
-from digits import (
-    UsageError,
-    UserError,
-    annotate,
-    cli,
-    decode,
-    files,
-    network,
-    reading,
-)
-from digits.lazy import LazyModule
-from digits.progress import Progress
-from digits.quiet import native_stderr_silenced
+from digits import UsageError, UserError
+from digits.model import model_file
+from digits.reading import annotate, decode, pipeline
+from digits.terminal import cli, files
+from digits.terminal.lazy import LazyModule
+from digits.terminal.progress import Progress
+from digits.terminal.quiet import native_stderr_silenced
 
-# It costs a cold start 20 ms that one picture does not need.
-parallel = LazyModule("digits.parallel")
+# Its import takes 20 ms; only MANY pictures need it.
+many = LazyModule("digits.reading.many")
 
-MANY = 500  # pictures: from here on more processes are worth their start
-BAR_FROM = 100  # pictures: fewer are read before a progress bar would help
+MANY = 500  # pictures: from so many on, several processes are faster
+BAR_FROM = 100  # pictures: from so many on, a progress bar is shown
+INSTALLED = "read-digits"  # the name under which `pip install .` installs this script
 WRITABLE = (".bmp", ".jpg", ".jpeg", ".png", ".tif", ".tiff", ".webp")
 
 
@@ -57,27 +52,29 @@ def as_json(result, top):
     return json.dumps({"file": result.file, "rows": result.rows, "digits": found})
 
 
-def image_paths(target, pictures):
-    """Return where the annotated picture of each of `pictures` goes.
+def annotated_paths(target, pictures):
+    """Return where the annotated copy of each of `pictures` goes, None for a folder.
 
     `target` is a file for one picture, or a folder, in which each gets its own name
     with the ending .png. Raises UsageError when a picture itself would be replaced.
     """
+    drawn = [picture for picture in pictures if not os.path.isdir(picture)]
     if decode.ending_of(target) and not os.path.isdir(target):
-        if len(pictures) > 1:
+        if len(drawn) > 1:
             raise UsageError(f"{target}: --save_image: many pictures need a folder")
-        paths = [Path(target)]
+        paths = [Path(target)] * len(drawn)
     else:
-        paths = [Path(target, f"{name}.png") for name in unique_names(pictures)]
-    read = {os.path.realpath(picture) for picture in pictures}
+        paths = [Path(target, f"{name}.png") for name in unique_names(drawn)]
+    read = {os.path.realpath(picture) for picture in drawn}
     for path in paths:
         if os.path.realpath(path) in read:
             raise UsageError(f"{path}: --save_image would replace it; name another")
-    return paths
+    remaining = iter(paths)
+    return [None if os.path.isdir(p) else next(remaining) for p in pictures]
 
 
 def unique_names(paths):
-    """Yield each path's name without its ending, numbered where it was there before."""
+    """Yield each path's name without its ending, numbered if another had it before."""
     used = set()
     for stem in (Path(path).stem for path in paths):
         name, count = stem, 1
@@ -89,7 +86,7 @@ def unique_names(paths):
 
 
 def answer(result, args, target=None):
-    """Print a Reading, and draw it to `target` if that is a path; return if it went."""
+    """Print a Reading, draw it to the path `target`, if any; return if both worked."""
     error = result.error
     if args.json:
         print(as_json(result, args.top))
@@ -136,16 +133,23 @@ def show(path):
 def parse_args(argv=None):
     """Return the parsed command line."""
     parser = cli.parser(__doc__)
+    if parser.prog == INSTALLED:
+        parser.description = (__doc__ or "").replace("python3 load_model.py", INSTALLED)
     add = parser.add_argument
-    add("images", nargs="+", metavar="IMAGE", help="a picture, or a folder of pictures")
+    add(
+        "images",
+        nargs="+",
+        metavar="IMAGE",
+        help="a picture, or a folder of pictures (without its subfolders)",
+    )
     add(
         "-w",
         "--weights",
         metavar="FILE",
-        default=network.SHIPPED,
+        default=model_file.SHIPPED,
         help="the model file",
     )
-    add("--json", action="store_true", help="print a JSON object a picture")
+    add("--json", action="store_true", help="print a JSON object per picture")
     add(
         "--top",
         type=cli.number(int, 1, 10),
@@ -157,14 +161,26 @@ def parse_args(argv=None):
         "--threshold",
         type=cli.number(float, 0, 1),
         metavar="P",
-        default=reading.THRESHOLD,
-        help="probability below which a digit is left out",
+        default=pipeline.THRESHOLD,
+        help="leave out digits with a confidence below P (not with --single)",
     )
-    add("--single", action="store_true", help="each picture holds exactly one digit")
     add(
-        "--save_image", metavar="PATH", help="draw what was read: to a file or a folder"
+        "--single",
+        action="store_true",
+        help="each picture holds exactly one digit: read the likeliest",
     )
-    add("--show", action="store_true", help="open that in the desktop's viewer")
+    add(
+        "--save_image",
+        metavar="PATH",
+        help="save a copy with the reading drawn on it: to a file, or to a folder if "
+        "PATH has no ending (needed for several pictures)",
+    )
+    add(
+        "--show",
+        action="store_true",
+        help="open that copy in the desktop's viewer; without --save_image it is in a "
+        "temporary folder",
+    )
     args = parser.parse_args(argv)
     ending = decode.ending_of(args.save_image or "")
     if ending and ending not in WRITABLE and not os.path.isdir(args.save_image):
@@ -178,22 +194,26 @@ def parse_args(argv=None):
 def main(argv=None):
     """Read the pictures that the command line names; return the exit status."""
     args = parse_args(argv)
-    pictures, failed = reading.list_pictures(args.images)
-    targets = image_paths(args.save_image, pictures) if args.save_image else []
-    classifier = network.load(args.weights)
-    went = [answer(result, args) for result in failed]
-    how = args.threshold, args.single
+    pictures = pipeline.list_pictures(args.images)
+    targets = annotated_paths(args.save_image, pictures) if args.save_image else []
     if len(pictures) >= MANY and not targets:
-        results = parallel.read_pictures(pictures, args.weights, *how)
+        model_file.load(args.weights)  # tells of a damaged file before processes start
+        results = many.read_pictures(
+            pictures, args.weights, args.threshold, args.single
+        )
     else:
-        results = reading.read_pictures(pictures, classifier, *how)
+        classifier = model_file.load(args.weights)
+        results = pipeline.read_pictures(
+            pictures, classifier, args.threshold, args.single
+        )
     total = len(pictures) if len(pictures) >= BAR_FROM else 0
+    successes = []
     with Progress("Reading", total) as bar:
         for result, target in itertools.zip_longest(results, targets):
             bar.clear()
-            went.append(answer(result, args, target))
+            successes.append(answer(result, args, target))
             bar.update()
-    return 0 if all(went) else 1
+    return 0 if all(successes) else 1
 
 
 if __name__ == "__main__":

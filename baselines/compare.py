@@ -1,12 +1,12 @@
-"""Compare the three baselines and the two networks on the same test images.
+"""Compare the baselines and the two networks on the same test images.
 
     python3 baselines/compare.py
     python3 baselines/compare.py --quick
 
-Runs the baselines; the networks' results, shown beside those on all of MNIST, are the
-recorded ones in assets/results/. Prints a table sorted by error, with what each method
-costs, which digits it confuses and on what machine that was, and writes it as
-compare.txt, compare.json and compare.png; all_fail.png shows the digits that every
+Runs the three baselines. On all of MNIST the networks are compared too, by their
+results in assets/results/. Prints a table sorted by error, with the costs of each
+method, the digits that it confuses and the machine that it ran on, and writes it as
+compare.txt, compare.json and compare.png. all_fail.png shows the images that every
 method misreads.
 """
 
@@ -15,19 +15,22 @@ import functools
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
-ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # the repository
 
-from baselines import experiment, knn, random_forest, svm
-from digits import cli, figures, files, flags, mnist, recorded
+from baselines import knn, random_forest, runner, svm
+from digits import mnist
+from digits.experiment import figures, flags, recorded
+from digits.terminal import cli, files
 
 METHODS = (knn.METHOD, svm.METHOD, random_forest.METHOD)
 NETWORKS = ("tf_cnn", "CNN_MNIST")
+Runs = dict[str, list[dict[str, Any]]]  # {name of a method: summaries of its runs}
 
 
-def run_baselines(args, argv):
-    """Return {name: [summary]} of the baselines, run now, each with its own folder."""
+def run_baselines(args: argparse.Namespace, argv: list[str] | None) -> Runs:
+    """Run each baseline once, with a folder of its own for its results."""
     runs = {}
     for method in METHODS:
         own = {
@@ -37,44 +40,44 @@ def run_baselines(args, argv):
             "save_model": None,
             "load_model": None,
         }
-        runs[method.name] = [experiment.run(method, argparse.Namespace(**own), argv)]
+        runs[method.name] = [runner.run(method, argparse.Namespace(**own), argv)]
     return runs
 
 
-def draw_where_all_fail(path, runs, dataset):
-    """Draw the test images that each of {name: [summary]} misread; print how many.
+def draw_where_all_fail(path: Path, runs: Runs, dataset: mnist.Dataset) -> None:
+    """Draw the test images that the first run of every method misread.
 
-    Above each stands its label, and what the methods that ran now read.
+    A caption is the label and what each method read, in the order of `runs`.
     """
-    readings = [
-        dict(zip(run["wrong_indices"], run["read_as"], strict=True))
-        for (run, *_) in runs.values()
-        if "read_as" in run
-    ]
-    wrong = [set(run["wrong_indices"]) for (run, *_) in runs.values()]
+    first_runs = [run for (run, *_) in runs.values()]
+    wrong = [set(run["wrong_indices"]) for run in first_runs]
     indices = sorted(functools.reduce(set.intersection, wrong))
+    predictions = [
+        dict(zip(run["wrong_indices"], run["read_as"], strict=True))
+        for run in first_runs
+    ]
     captions = [
-        f"{dataset.test_labels[index]} > {' '.join(str(r[index]) for r in readings)}"
-        for index in indices
+        f"{dataset.test_labels[i]} > {' '.join(str(each[i]) for each in predictions)}"
+        for i in indices
     ]
     print(f"misread by all {len(runs)}: {len(indices)} images: {indices}")
     figures.images(path, dataset.test_images[indices], captions)
 
 
-def parse_args(argv=None):
+def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     """Return the parsed command line."""
     parser = cli.parser(__doc__)
     flags.add_data_flags(parser, output_dir="output/compare")
-    experiment.add_baseline_flags(parser)
+    runner.add_baseline_flags(parser)
     return parser.parse_args(argv)
 
 
 @cli.report_errors
-def main(argv=None):
+def main(argv: list[str] | None = None) -> int:
     """Run the baselines, print and write the table; return the exit status."""
     args = parse_args(argv)
     files.make_folder(args.output_dir)
-    # On less data or other data, the networks' results would compare with nothing.
+    # The networks' results are those on all of MNIST.
     is_whole = args.dataset == "mnist" and not args.quick
     runs = {name: recorded.read_runs(name) for name in NETWORKS if is_whole}
     runs |= run_baselines(args, argv)

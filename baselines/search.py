@@ -1,19 +1,25 @@
-"""The search of a method's parameters: scikit-learn's grid search on validation images.
+"""The search of a method's parameters on the validation images.
 
-It runs on all cores through joblib, or on a Dask cluster.
+scikit-learn's grid search, on all cores through joblib or on a Dask cluster.
 """
 
+import argparse
 import contextlib
 import json
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from baselines.method import scores
-from digits import UserError, files, results
-from digits.calibration import fit_temperature
-from digits.lazy import LazyModule
+from baselines.method import Method, scores
+from digits import UserError
+from digits.experiment import results
+from digits.mnist import Dataset
+from digits.model.calibration import fit_temperature
+from digits.terminal import files
+from digits.terminal.lazy import LazyModule
 
 distributed = LazyModule("dask.distributed")
 joblib = LazyModule("joblib")
@@ -22,45 +28,51 @@ model_selection = LazyModule("sklearn.model_selection")
 TIMEOUT = "5s"  # for a Dask cluster to answer
 
 
-def search(method, args, dataset):
-    """Try a Method's grid; print and write the results, the best first.
+def search(method: Method, args: argparse.Namespace, dataset: Dataset) -> None:
+    """Try every point of a method's grid; print and write the results, best first.
 
-    Each point of the grid learns from the training images and is scored once on the
-    validation images, on which the best one's probabilities get their temperature.
+    Each point learns from the training images and is scored on the validation images.
+    There the best one's temperature is fitted too. Raises UserError if no Dask cluster
+    answers at `--dask`.
     """
     files.make_folder(args.output_dir)
     count = len(dataset.train_labels) // 10 if args.quick else len(dataset.train_labels)
     images = np.concatenate([dataset.train_images[:count], dataset.validation_images])
     labels = np.concatenate([dataset.train_labels[:count], dataset.validation_labels])
     inputs = method.inputs_of(images, args.raw)
-    learns = np.arange(len(labels)) < count
     pipeline = method.build(args.raw, args.seed)
+    points = len(model_selection.ParameterGrid(method.grid))
+    print(f"{method.name}: trying {points} points", file=sys.stderr, flush=True)
+    with on_cluster(args.dask):
+        found = _fit_grid(pipeline, method.grid, inputs, labels, count)
+    rows = rows_of(found, len(labels) - count)
+    for row in rows:
+        print(f"{row['validation']}, {row['fit_seconds']:.1f} s: {row['parameters']}")
+    pipeline.set_params(**rows[0]["parameters"]).fit(inputs[:count], labels[:count])
+    temperature = fit_temperature(scores(pipeline, inputs[count:]), labels[count:])
+    print(f"temperature of the best: {temperature:.2f}")
+    content = {"temperature": temperature, "points": rows}
+    path = Path(args.output_dir, "search.json")
+    files.write_text(path, json.dumps(content, indent=1) + "\n")
+
+
+def _fit_grid(pipeline, grid, inputs, labels, count):
+    """Return GridSearchCV's cv_results_; the first `count` inputs are for training."""
+    fold = np.where(np.arange(len(labels)) < count, -1, 0)  # -1: never validated on
     grid_search = model_selection.GridSearchCV(
         pipeline,
-        method.grid,
-        cv=model_selection.PredefinedSplit(np.where(learns, -1, 0)),
+        grid,
+        cv=model_selection.PredefinedSplit(fold),
         n_jobs=-1,
         refit=False,
         error_score="raise",
     )
-    points = len(model_selection.ParameterGrid(method.grid))
-    print(f"{method.name}: trying {points} points", file=sys.stderr, flush=True)
-    with on_cluster(args.dask):
-        grid_search.fit(inputs, labels)
-    rows = rows_of(grid_search.cv_results_, np.count_nonzero(~learns))
-    for row in rows:
-        print(f"{row['validation']}, {row['fit_seconds']:.1f} s: {row['parameters']}")
-    pipeline.set_params(**rows[0]["parameters"]).fit(inputs[learns], labels[learns])
-    temperature = fit_temperature(scores(pipeline, inputs[~learns]), labels[~learns])
-    print(f"temperature of the best: {temperature:.2f}")
-    path = Path(args.output_dir, "search.json")
-    content = {"temperature": temperature, "points": rows}
-    files.write_text(path, json.dumps(content, indent=1) + "\n")
+    return grid_search.fit(inputs, labels).cv_results_
 
 
 @contextlib.contextmanager
-def on_cluster(address):
-    """Let joblib work on the Dask cluster at an address, if there is one.
+def on_cluster(address: str | None) -> Iterator[None]:
+    """Let joblib work on the Dask cluster at `address`, if one is given.
 
     Raises UserError when it does not answer.
     """
@@ -75,8 +87,8 @@ def on_cluster(address):
         yield
 
 
-def rows_of(found, count):
-    """Return a dict for each point of the grid, the best first.
+def rows_of(found: dict[str, Any], count: int) -> list[dict[str, Any]]:
+    """Return a row for each point of the grid, best first.
 
     found: GridSearchCV's cv_results_; count: of validation images.
     """

@@ -5,13 +5,14 @@
     python3 baselines/svm.py --save_model svm.skops
     python3 baselines/svm.py --load_model svm.skops --predict IMAGE
 
-It parts the principal components of oriented gradients, of the digit upright and as it
-is (baselines/features.py), in a learned metric (baselines/metric.py) with a Gaussian
-kernel, pair of digits by pair (baselines/machine.py), and learns again from its support
-vectors, moved about (baselines/virtual.py). --search tries GRID.
+A Gaussian kernel separates each pair of digits (baselines/pairwise_svc.py), by the
+principal components of oriented gradients of the upright and the plain image
+(baselines/features.py), in a learned metric (baselines/whitening.py). The machine then
+learns again from its support vectors and distorted copies of them
+(baselines/virtual_svc.py). With --raw it is scikit-learn's SVC on pixels.
 
-Measured: 99.65 % of MNIST's test images, learned in 28 seconds and read in 2, on two
-cores.
+Measured: 99.65 % of MNIST's test images (35 errors / 10000); 28 seconds to fit and 2 to
+predict, on two cores.
 """
 
 import sys
@@ -19,16 +20,16 @@ from pathlib import Path
 
 import numpy as np
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # the repository
 
-from baselines import experiment
+from baselines import runner
 from baselines.method import Method
-from digits import cli
-from digits.lazy import LazyModule
+from digits.terminal import cli
+from digits.terminal.lazy import LazyModule
 
 pipeline = LazyModule("sklearn.pipeline")
 svm = LazyModule("sklearn.svm")
-virtual = LazyModule("baselines.virtual")
+virtual_svc = LazyModule("baselines.virtual_svc")
 
 GRID = {
     "virtualsvc__C": [2.0, 5.0],
@@ -38,21 +39,21 @@ GRID = {
 
 
 def build(raw, seed):
-    """Return the pipeline, not fitted; `seed` decides on how images are moved."""
+    """Return the unfitted pipeline; `seed` is that of the distortions."""
     if raw:
         return pipeline.make_pipeline(svm.SVC(C=10, gamma="scale", cache_size=2000))
-    return pipeline.make_pipeline(virtual.VirtualSVC(random_state=seed))
+    return pipeline.make_pipeline(virtual_svc.VirtualSVC(random_state=seed))
 
 
-# The machine takes the images themselves, since it moves them.
-METHOD = Method("svm", build, GRID, growth=0.85, temperature=0.2, extract=np.asarray)
+# VirtualSVC takes the images themselves, because it distorts them.
+METHOD = Method("svm", build, GRID, temperature=0.2, extract=np.asarray)
 
 
 @cli.report_errors
-def main(argv=None):
+def main(argv: list[str] | None = None) -> int:
     """Do what the command line asks for; return the exit status."""
-    args = experiment.parse_args(__doc__, METHOD.name, argv)
-    return experiment.main(METHOD, args, argv)
+    args = runner.parse_args(__doc__, METHOD.name, argv)
+    return runner.main(METHOD, args, argv)
 
 
 if __name__ == "__main__":

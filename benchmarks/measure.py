@@ -1,13 +1,13 @@
-"""Run a script over seeds and record its results in assets/results/.
+"""Run a script with several seeds and record its results in assets/results/.
 
     python3 benchmarks/measure.py tf_cnn --seeds 0 1 2
     python3 benchmarks/measure.py tf_cnn_ensemble --seeds 0 5 10
     python3 benchmarks/measure.py knn
 
-Each run is the script's default command with --seed; a recorded run of the same seed is
-replaced. The networks of an ensemble are recorded as runs of their own too, since the
-same seed trains the same network. benchmarks/readme.py then puts the figures into the
-README.
+Each run is the script's default command with --seed; it replaces a recorded run of the
+same seed. The networks of an ensemble are also recorded as runs of their own, because
+the same seed trains the same network. benchmarks/readme.py puts the figures into the
+documents.
 """
 
 import json
@@ -20,16 +20,20 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from digits import UserError, cli, files, mnist, network, recorded
+from digits import UserError, mnist
+from digits.experiment import recorded
+from digits.model import model_file
+from digits.terminal import cli, files
 
-TIMED = 10  # one in so many test images is read to time it
+TIMED = 10  # the classifier is timed on one of so many test images
 NETWORKS = ("tf_cnn", "tf_cnn_ensemble", "CNN_MNIST")
 
 
 def run(name, seed):
     """Run the script once and return its summary, as results.json holds it.
 
-    Of a network it gets the costs that a baseline measures itself.
+    name: a key of recorded.SCRIPTS. The costs that a baseline measures itself are added
+    for a network.
     """
     with tempfile.TemporaryDirectory() as folder:
         script, *own = recorded.SCRIPTS[name].split()
@@ -40,22 +44,26 @@ def run(name, seed):
             command += ["--save_model", "1", "--save_weights", str(path)]
         if subprocess.run(command, cwd=folder, check=False).returncode:
             raise UserError(f"{recorded.SCRIPTS[name]} failed; nothing was recorded")
-        summary = json.loads(Path(folder, "results.json").read_text())
+        text = Path(folder, "results.json").read_text(encoding="utf-8")
+        summary = json.loads(text)
         if name in NETWORKS:
             summary |= costs(path, summary)
     summary["command"] = " ".join(["python3", script, *flags])
-    # Where the results went to is no part of the result.
+    # Where the files were saved is no part of the result.
     for destination in ("output_dir", "save_weights", "save_model"):
         summary["arguments"].pop(destination, None)
     return summary
 
 
 def costs(path, summary):
-    """Return a saved network's time to learn and to read, and its size: a dict."""
-    graph = network.load(path)
+    """Return a dict of a saved network's costs: seconds to fit and predict, megabytes.
+
+    path: of the model file; summary: of the run that saved it.
+    """
+    classifier = model_file.load(path)
     images = mnist.load().test_images
     start = time.perf_counter()
-    graph.probabilities(images[::TIMED])
+    classifier.probabilities(images[::TIMED])
     return {
         "fit_seconds": summary["validation"]["seconds"],
         "predict_seconds": TIMED * (time.perf_counter() - start),
@@ -63,29 +71,33 @@ def costs(path, summary):
     }
 
 
-def networks_alone(summary):
-    """Return a summary for each network of an ensemble's, as a run of its own.
+def member_runs(summary):
+    """Return a summary for each network of an ensemble, as for a run of its own.
 
-    An empty list for what is no ensemble.
+    The list is empty for other runs.
     """
     networks = summary.get("networks", [])
-    runs, count, before = [], len(networks), 0.0
-    of_all = {"networks", "seconds", "temperature", "qmnist", "qmnist_unseen"}
-    whole = {name: value for name, value in summary.items() if name not in of_all}
+    of_ensemble = {"networks", "seconds", "temperature", "qmnist", "qmnist_unseen"}
+    shared = {name: v for name, v in summary.items() if name not in of_ensemble}
+    runs, before = [], 0.0
     for own in networks:
-        arguments = whole["arguments"] | {"seed": own["seed"], "ensemble": 1}
-        after = own["validation"]["seconds"]
-        parts = {name: whole[name] / count for name in ("predict_seconds", "megabytes")}
-        parts |= {"fit_seconds": after - before, "arguments": arguments}
-        parts["validation"] = own["validation"] | {"seconds": after - before}
-        parts["command"] = f"python3 tf_cnn.py --seed {own['seed']}"
-        runs.append(whole | own | parts | {"trained_by": whole["command"]})
-        before = after
+        after = own["validation"]["seconds"]  # since the ensemble's training began
+        seconds, before = after - before, after
+        run_alone = {
+            "command": f"python3 tf_cnn.py --seed {own['seed']}",
+            "trained_by": summary["command"],
+            "arguments": summary["arguments"] | {"seed": own["seed"], "ensemble": 1},
+            "validation": own["validation"] | {"seconds": seconds},
+            "fit_seconds": seconds,
+            "predict_seconds": summary["predict_seconds"] / len(networks),
+            "megabytes": summary["megabytes"] / len(networks),
+        }
+        runs.append(shared | own | run_alone)
     return runs
 
 
 def record(name, summary):
-    """Add a run's summary to those in assets/results/, in order of seed."""
+    """Add a run's summary to the recorded runs of `name`, sorted by seed."""
     path = recorded.path_of(name)
     runs = recorded.read_runs(name) if path.exists() else []
     by_seed = {run["arguments"]["seed"]: run for run in [*runs, summary]}
@@ -96,9 +108,16 @@ def record(name, summary):
 def parse_args(argv=None):
     """Return the parsed command line."""
     parser = cli.parser(__doc__)
-    parser.add_argument("script", choices=recorded.SCRIPTS, help="what to run")
     parser.add_argument(
-        "--seeds", type=int, nargs="+", default=[0], metavar="N", help="a run each"
+        "script", choices=recorded.SCRIPTS, help="name of the script to run"
+    )
+    parser.add_argument(
+        "--seeds",
+        type=int,
+        nargs="+",
+        default=[0],
+        metavar="N",
+        help="random seeds, a run for each",
     )
     return parser.parse_args(argv)
 
@@ -110,8 +129,8 @@ def main(argv=None):
     for seed in args.seeds:
         summary = run(args.script, seed)
         record(args.script, summary)
-        for alone in networks_alone(summary):
-            record("tf_cnn", alone)
+        for member in member_runs(summary):
+            record("tf_cnn", member)
     return 0
 
 

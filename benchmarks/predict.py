@@ -1,13 +1,15 @@
-"""Time load_model.py: a cold start, a large photograph, a folder of small pictures.
+"""Time load_model.py: a cold start, a large photograph, folders of small pictures.
 
     python3 benchmarks/predict.py
 
-Each time stands beside its limit: what importing, decoding or running the network takes
-alone. The pictures are drawn by assets/draw_images.py's pens. Writes
-assets/results/predict.json. The memory is read from /proc, so it needs Linux.
+Beside each time is one that it is compared with: of the imports alone, of decoding, of
+the networks alone. A cold start may take 1.7 times its imports. The networks are run by
+ONNX Runtime and by cv2.dnn, in turn. Writes assets/results/predict.json. Memory is read
+from /proc, so it needs Linux.
 """
 
 import contextlib
+import functools
 import os
 import subprocess
 import sys
@@ -19,96 +21,121 @@ import cv2
 import numpy as np
 
 ROOT = Path(__file__).resolve().parent.parent
-sys.path[:0] = [str(ROOT), str(ROOT / "assets")]
+sys.path.insert(0, str(ROOT))
 
-import draw_images
-from digits import cli, network, reading, recorded
+from benchmarks import draw_images
+from digits import UserError
+from digits.experiment import recorded
+from digits.image import SIZE
+from digits.model import model_file
+from digits.model.classifier import CLEAR, DIGITS, NO_DIGIT, Classifier, in_batches
+from digits.reading import pipeline
+from digits.terminal import cli
 
-REPEATS = 25  # of a cold start
+COLD_STARTS = 25
+COLD_LIMIT = 1.7  # times the imports that a cold start may take
 PHOTOGRAPHS = 5  # times that the photograph is read
 SMALL, MANY = 10_000, 100_000  # pictures of 28x28 pixels
-POLL = 0.1  # seconds between two looks at the memory
+RUNTIME_IMAGES, RUNTIME_ROUNDS = 2_000, 5
+THREADS = (1, 2)
+POLL = 0.1  # seconds between two readings of the memory
 SCRIPT = [sys.executable, str(ROOT / "load_model.py")]
 
 
-def seconds_of(command):
-    """Return how long a command takes, in seconds."""
+def timed(work, *arguments):
+    """Return (seconds, result) of work(*arguments)."""
     start = time.perf_counter()
-    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
-    return time.perf_counter() - start
+    result = work(*arguments)
+    return time.perf_counter() - start, result
+
+
+def median(seconds, digits):
+    """Return the median of a list of seconds, rounded to some decimal digits."""
+    return round(float(np.median(seconds)), digits)
 
 
 def cold_start():
     """Return the median seconds of a cold start and of the imports it needs."""
+    imports = "import numpy, cv2, h5py, onnxruntime"
     commands = {
-        "imports": [sys.executable, "-c", "import numpy, cv2, h5py"],
+        "imports": [sys.executable, "-c", imports],
         "load_model": [*SCRIPT, str(ROOT / "assets" / "images" / "1a.jpg")],
     }
     seconds = {name: [] for name in commands}
-    # In turn, so that other work on the machine slows both alike.
-    for _ in range(REPEATS):
+    # In turn, so that other work on the machine slows both down.
+    for _ in range(COLD_STARTS):
         for name, command in commands.items():
-            seconds[name].append(seconds_of(command))
-    medians = {name: round(float(np.median(s)), 4) for name, s in seconds.items()}
-    ratio = round(medians["load_model"] / medians["imports"], 3)
-    return {"median_seconds": medians, "ratio": ratio, "repeats": REPEATS}
+            start = time.perf_counter()
+            subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+            seconds[name].append(time.perf_counter() - start)
+    medians = {name: median(values, 4) for name, values in seconds.items()}
+    return {
+        "median_seconds": medians,
+        "ratio": round(medians["load_model"] / medians["imports"], 3),
+        "limit": COLD_LIMIT,
+        "repeats": COLD_STARTS,
+    }
 
 
 def photograph(folder):
-    """Return the median seconds that 12 megapixels take, and their decoding alone."""
+    """Return the median seconds to read 12 megapixels, and to decode them."""
     path = folder / "photograph.jpg"
     random = np.random.default_rng(0)
     digits = [(d, 300 + 350 * d, 1200 + 20 * d, 400) for d in range(10)]
     ink = draw_images.draw_ink(4000, 3000, digits, 24, random)
     paper = (228, 240, 246)
-    cv2.imwrite(
-        str(path), draw_images.on_paper(ink, draw_images.BLUE, paper, random, 0.3, 3)
-    )
-    classifier = network.load(network.SHIPPED)
-    classifier.probabilities(np.zeros((1, 28, 28), np.uint8))  # made ready
-    read, decode = [], []
+    picture = draw_images.on_paper(ink, draw_images.BLUE, paper, random, 0.3, 3)
+    cv2.imwrite(str(path), picture)
+    classifier = model_file.load(model_file.SHIPPED)
+    classifier.probabilities(np.zeros((1, SIZE, SIZE), np.uint8))  # opens the graph
+
+    def read():
+        return list(pipeline.read_pictures([path], classifier, pipeline.THRESHOLD))
+
+    readings, decodings = [], []
     for _ in range(PHOTOGRAPHS):
-        start = time.perf_counter()
-        (answer,) = reading.read_pictures([path], classifier, reading.THRESHOLD)
-        read.append(time.perf_counter() - start)
-        start = time.perf_counter()
-        cv2.imread(str(path))
-        decode.append(time.perf_counter() - start)
+        readings.append(timed(read))
+        decodings.append(timed(cv2.imread, str(path)))
+    _, (answer,) = readings[-1]
     return {
         "megapixels": 12,
         "read": answer.rows,
-        "seconds": round(float(np.median(read)), 3),
-        "seconds_of_decoding": round(float(np.median(decode)), 3),
+        "seconds": median([seconds for seconds, _ in readings], 3),
+        "seconds_of_decoding": median([seconds for seconds, _ in decodings], 3),
     }
 
 
-def draw_small_pictures(folder):
-    """Write SMALL pictures of 28x28 pixels to a folder; return the digits drawn."""
+def drawn_digits(count):
+    """Return (images, labels) of drawn digits.
+
+    images: (count, 28, 28) uint8, 0 = paper, 255 = ink; labels: (count,), 0 to 9.
+    """
     random = np.random.default_rng(0)
-    labels = random.integers(10, size=SMALL)
-    for index, digit in enumerate(labels):
+    labels = random.integers(10, size=count)
+    images = np.empty((count, SIZE, SIZE), np.uint8)
+    for image, digit in zip(images, labels, strict=True):
         corner = random.uniform(4, 8), random.uniform(3, 6)
-        ink = draw_images.draw_ink(28, 28, [(digit, *corner, 18)], 2, random)
-        picture = np.uint8(np.rint(255 * (1 - ink)))
-        cv2.imwrite(str(folder / f"{index:06d}.png"), picture)
-    return labels
+        ink = draw_images.draw_ink(SIZE, SIZE, [(digit, *corner, 18)], 2, random)
+        image[:] = 255 - np.rint(255 * (1 - ink))
+    return images, labels
 
 
 def small_pictures(folder):
-    """Return pictures a second of the whole command, of decoding and of cv2.dnn."""
-    labels = draw_small_pictures(folder)
+    """Return the speed of reading SMALL small pictures, of decoding and of classifying.
+
+    The pictures are written to `folder`. Speeds are in pictures a second.
+    """
+    images, labels = drawn_digits(SMALL)
+    for index, image in enumerate(images):
+        cv2.imwrite(str(folder / f"{index:06d}.png"), 255 - image)  # dark on light
     seconds, lines, memory = read_folder(folder)
     right = sum(
-        line.split()[1] == str(d) for line, d in zip(lines, labels, strict=True)
+        line.split()[1] == str(label) for line, label in zip(lines, labels, strict=True)
     )
     paths = sorted(map(str, folder.iterdir()))
-    start = time.perf_counter()
-    images = np.array([cv2.imread(path, cv2.IMREAD_GRAYSCALE) for path in paths])
-    decoding = time.perf_counter() - start
-    classifier = network.load(network.SHIPPED)
-    start = time.perf_counter()
-    classifier.probabilities(255 - images)  # ink is bright
-    running = time.perf_counter() - start
+    decoding, _ = timed(lambda: [cv2.imread(path) for path in paths])
+    classifier = model_file.load(model_file.SHIPPED)
+    running, _ = timed(classifier.probabilities, images)
     return {
         "pictures": SMALL,
         "read_right": right,
@@ -120,10 +147,13 @@ def small_pictures(folder):
 
 
 def many_pictures(folder):
-    """Return pictures a second and the peak memory of MANY small pictures."""
-    files_there = sorted(folder.iterdir())
+    """Return the pictures a second and the peak memory of MANY small pictures.
+
+    folder: holds the SMALL pictures, to which links are added.
+    """
+    paths = sorted(folder.iterdir())
     for copy in range(1, MANY // SMALL):
-        for path in files_there:
+        for path in paths:
             os.link(path, folder / f"{copy}-{path.name}")
     seconds, lines, memory = read_folder(folder)
     return {
@@ -134,9 +164,9 @@ def many_pictures(folder):
 
 
 def read_folder(folder):
-    """Return (seconds, lines, peak megabytes) of load_model.py on a folder."""
+    """Return (seconds, printed lines, peak megabytes) of load_model.py on a folder."""
     start, peak = time.perf_counter(), 0
-    with tempfile.TemporaryFile("w+") as output:
+    with tempfile.TemporaryFile("w+", encoding="utf-8") as output:
         process = subprocess.Popen(
             [*SCRIPT, str(folder)], stdout=output, stderr=subprocess.DEVNULL
         )
@@ -149,24 +179,86 @@ def read_folder(folder):
 
 
 def memory_of(pid):
-    """Return the megabytes that a process and its children use, shared ones once."""
+    """Return the megabytes of a process and its children; shared pages count once."""
     total = 0
     for process in [pid, *children_of(pid)]:
-        try:
-            lines = Path(f"/proc/{process}/smaps_rollup").read_text().splitlines()
-        except OSError:  # it has just ended
-            continue
-        total += sum(int(line.split()[1]) for line in lines if line.startswith("Pss:"))
+        path = Path(f"/proc/{process}/smaps_rollup")
+        with contextlib.suppress(OSError):  # the process has just ended
+            lines = path.read_text(encoding="utf-8").splitlines()
+            pss = [int(line.split()[1]) for line in lines if line.startswith("Pss:")]
+            total += sum(pss)  # kilobytes
     return total // 1024
 
 
 def children_of(pid):
     """Return the process numbers of a process's children."""
     children = []
-    for task in Path(f"/proc/{pid}/task").glob("*/children"):
-        with contextlib.suppress(OSError):  # it has just ended
-            children += map(int, task.read_text().split())
+    for path in Path(f"/proc/{pid}/task").glob("*/children"):
+        with contextlib.suppress(OSError):  # the process has just ended
+            children += map(int, path.read_text(encoding="utf-8").split())
     return children
+
+
+def runtimes():
+    """Return the speed of the shipped networks by runtime and number of threads.
+
+    It is the median over rounds of the digits a second. Both runtimes run the same
+    graphs.
+    """
+    images, _ = drawn_digits(RUNTIME_IMAGES)
+    quick, whole = shipped_graphs()
+    width = len(DIGITS + NO_DIGIT)
+    by_opencv = functools.partial(in_batches, opencv_cascade(quick, whole), width=width)
+    speeds = {}
+    for threads in THREADS:
+        cv2.setNumThreads(threads)
+        classifier = Classifier(whole, model_file.SHIPPED, quick, threads)
+        runs = {"onnxruntime": classifier.probabilities, "opencv": by_opencv}
+        seconds = {name: [] for name in runs}
+        # In turn, so that other work on the machine slows both down.
+        for _ in range(RUNTIME_ROUNDS):
+            for name, run in runs.items():
+                seconds[name].append(timed(run, images)[0])
+        speeds[threads] = {
+            name: round(len(images) / np.median(values))
+            for name, values in seconds.items()
+        }
+    return {"digits": len(images), "digits_a_second_by_threads": speeds}
+
+
+def shipped_graphs():
+    """Return the bytes of the shipped model file's quick graph and of its whole one."""
+    path = model_file.SHIPPED
+    with model_file.open_hdf5(path) as file:
+        quick = model_file.read_array(file, model_file.QUICK, np.uint8)
+        if quick is None:
+            raise UserError(f"{path}: has no quick graph; nothing was recorded")
+        return quick.tobytes(), model_file.read_graph(file, path)
+
+
+def opencv_cascade(quick, whole):
+    """Return a function that does by cv2.dnn what Classifier does by ONNX Runtime.
+
+    quick, whole: the bytes of the graphs. The function maps pixels (N, 28, 28, 1)
+    float32 to probabilities (N, 11).
+    """
+    first, second = (
+        cv2.dnn.readNetFromONNX(np.frombuffer(graph, np.uint8))
+        for graph in (quick, whole)
+    )
+
+    def forward(net, pixels):
+        net.setInput(pixels)
+        return net.forward().reshape(len(pixels), -1)
+
+    def run(pixels):
+        probabilities = forward(first, pixels)
+        unclear = probabilities.max(axis=1) < CLEAR
+        if unclear.any():
+            probabilities[unclear] = forward(second, pixels[unclear])
+        return probabilities
+
+    return run
 
 
 @cli.report_errors
@@ -179,6 +271,7 @@ def main(argv=None):
     with tempfile.TemporaryDirectory() as folder:
         summary["small_pictures"] = small_pictures(Path(folder))
         summary["many_pictures"] = many_pictures(Path(folder))
+    summary["runtimes"] = runtimes()  # last: it sets OpenCV's number of threads
     recorded.write("predict", summary)
     return 0
 

@@ -1,14 +1,16 @@
-"""Write the README's tables from what was measured.
+"""Fill the tables of README.md and docs/ with what was measured.
 
     python3 benchmarks/readme.py
 
-Fills what stands between the README's markers from assets/results/, from the network
-that is shipped and from what it reads in assets/images/; redraws assets/figures/. A
-test holds the README to it.
+Replaces what stands between `<!-- NAME -->` and `<!-- end -->` by the block of that
+name, made from assets/results/, from the shipped model file and from what it reads in
+assets/images/. Redraws assets/figures/. A test holds the documents to it.
 """
 
 import contextlib
+import hashlib
 import io
+import math
 import os
 import re
 import sys
@@ -19,10 +21,20 @@ sys.path.insert(0, str(ROOT))
 
 import CNN_MNIST
 import load_model
+import tf_cnn
 from benchmarks import real_pictures
-from digits import cli, figures, files, network, reading, recorded
+from digits.experiment import figures, recorded
+from digits.model import model_file
+from digits.model.classifier import DIGITS
+from digits.reading import pipeline
+from digits.terminal import cli, files
+from digits.terminal.lazy import LazyModule
+from digits.training.checkpoint import NetworkShape
 
-README = ROOT / "README.md"
+keras = LazyModule("keras")  # not for --help
+
+DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+MARKED = re.compile(r"<!-- (\w+) -->\n.*?<!-- end -->", re.DOTALL)
 FIGURES = ROOT / "assets" / "figures"
 REAL_PICTURES = "python3 benchmarks/real_pictures.py FOLDER --record"
 PAGE = ROOT / "assets" / "images" / "page.jpg"
@@ -33,31 +45,132 @@ def all_runs():
     return {name: recorded.read_runs(name) for name in recorded.SCRIPTS}
 
 
+def shipped_attributes():
+    """Return what the shipped model file says of itself: a dict."""
+    return model_file.read(model_file.SHIPPED)[1]
+
+
 def results_block():
-    """Return the table of results, with the hardware that each was measured on."""
+    """Return the table of results in four columns."""
+    runs = all_runs()
+    header = ["script", "test accuracy", "fit time", "reading time per digit"]
+    cells = [
+        [
+            f"`{row['script']}`",
+            recorded.accuracy_cell(row),
+            f"{row['fit_seconds']:.0f} s",
+            f"{row['microseconds']:.0f} µs",
+        ]
+        for row in recorded.table_rows(runs)
+    ]
+    machines = {run["hardware"] for summaries in runs.values() for run in summaries}
+    table = recorded.markdown_table(header, cells)
+    return f"{table}\n\nMeasured on {' and '.join(sorted(machines))}."
+
+
+def all_results_block():
+    """Return the table of results in all columns, with each row's hardware."""
     runs = all_runs()
     table = recorded.table_text(recorded.table_rows(runs))
     return f"{table}\n\n{recorded.hardware_text(runs)}"
 
 
+def train_block():
+    """Return four training commands, each with its time and test accuracy."""
+    rows = {row["script"]: row for row in recorded.table_rows(all_runs())}
+    networks = [rows["CNN_MNIST.py"], rows["tf_cnn.py"]]
+    quick = recorded.read("train", "python3 benchmarks/train.py")
+    shipped = shipped_attributes()
+    real = "tf_cnn.py --augmentation real --save_weights real.hdf5"
+    lines = [
+        (
+            "CNN_MNIST.py --target_accuracy 99",
+            quick["quick_model"]["seconds"],
+            quick["quick_model"]["test"],
+        ),
+        *((r["script"], r["fit_seconds"], recorded.accuracy_cell(r)) for r in networks),
+        (real, shipped["validation"]["seconds"], shipped["test"]),
+    ]
+    text = "\n".join(
+        f"python3 {command:{len(real)}}  # {duration(seconds)}, {test.split(' (')[0]}"
+        for command, seconds, test in lines
+    )
+    return (
+        f"```sh\n{text}\n```\n\nThese are the training time and the test accuracy. The "
+        f"last command was timed on\n{shipped['hardware']}, the others on "
+        f"{quick['hardware']}."
+    )
+
+
+def duration(seconds):
+    """Return a duration as people say it: 11 s, 5 min."""
+    return f"{seconds:.0f} s" if seconds < 100 else f"{seconds / 60:.0f} min"
+
+
+def network_block():
+    """Return a table of the default network's layers."""
+    shape = NetworkShape(CNN_MNIST.parse_args([]).filters, [], "relu", len(DIGITS))
+    kernels, strides = tf_cnn.layers_of(shape)
+    block = tf_cnn.BLOCK
+    side = 28 // block
+    rows = [[f"pixels in blocks of {block}x{block}", f"{side}x{side}x{block**2}", ""]]
+    for name, (*size, width) in kernels.items():
+        layer, output = "dense", f"{width}"
+        if name in strides:
+            side = -(-side // strides[name])
+            stride = ", stride 2" if strides[name] == 2 else ""
+            layer = f"{size[0]}x{size[1]} convolution{stride}"
+            output = f"{side}x{side}x{width}"
+        rows.append([layer, output, f"{parameters_of(shape, name):,}"])
+    rows.append(["total", "", f"{parameters_of(shape, ''):,}"])
+    return recorded.markdown_table(["layer", "output", "parameters"], rows)
+
+
+def parameters_of(shape, layer):
+    """Return how many numbers the variables of a layer hold, of all layers for ""."""
+    variables = tf_cnn.ConvolutionalNetwork.variable_shapes(shape).items()
+    prefix = layer and f"{layer}/"
+    return sum(math.prod(size) for name, size in variables if name.startswith(prefix))
+
+
 def speed_block():
-    """Return sentences on how fast pictures are read."""
+    """Return a table of how fast pictures are read."""
     measured = recorded.read("predict", "python3 benchmarks/predict.py")
     cold, photograph = measured["cold_start"], measured["photograph"]
-    seconds, small = cold["median_seconds"], measured["small_pictures"]
-    many = measured["many_pictures"]
-    return (
-        f"A cold `load_model.py IMAGE` answers after {seconds['load_model']:.2f} s: "
-        f"{cold['ratio']:.2f} times what `import numpy, cv2, h5py` takes alone "
-        f"(medians of {cold['repeats']}, in turn). A photograph of "
-        f"{photograph['megapixels']} megapixels takes {photograph['seconds']:.2f} s "
-        f"after that, of which decoding takes {photograph['seconds_of_decoding']:.2f} "
-        "s. A "
-        f"folder of {small['pictures']} PNGs of 28x28 pixels is read at "
-        f"{small['pictures_a_second']} pictures a second, one of "
-        f"{many['pictures']} in {many['peak_megabytes']} MB of memory. "
-        f"(On {measured['hardware']}.)"
-    )
+    small, many = measured["small_pictures"], measured["many_pictures"]
+    seconds = cold["median_seconds"]
+    rows = [
+        [
+            "`load_model.py IMAGE`, from start to end",
+            f"{seconds['load_model']:.2f} s, {cold['ratio']:.2f} times its imports "
+            f"alone (medians of {cold['repeats']})",
+        ],
+        [
+            f"a photograph of {photograph['megapixels']} megapixels, after the start",
+            f"{photograph['seconds']:.2f} s, of which decoding takes "
+            f"{photograph['seconds_of_decoding']:.2f} s",
+        ],
+        [
+            f"a folder of {small['pictures']:,} PNGs of 28x28 pixels",
+            f"{small['pictures_a_second']:,} pictures a second",
+        ],
+        [
+            f"a folder of {many['pictures']:,} such PNGs",
+            f"{many['pictures_a_second']:,} pictures a second, at most "
+            f"{many['peak_megabytes']} MB of memory",
+        ],
+    ]
+    runtimes = measured["runtimes"]
+    for threads, speeds in runtimes["digits_a_second_by_threads"].items():
+        rows.append(
+            [
+                f"the networks alone, threads: {threads}",
+                f"{speeds['onnxruntime']:,} digits a second by ONNX Runtime, "
+                f"{speeds['opencv']:,} by OpenCV",
+            ]
+        )
+    table = recorded.markdown_table(["what", "measured"], rows)
+    return f"{table}\n\nMeasured on {measured['hardware']}."
 
 
 def training_block():
@@ -67,57 +180,66 @@ def training_block():
     example = measured["keras_example"]
     ratio = quick["seconds"] / example["seconds_to_target"]
     return (
-        f"The steps of `tf_cnn.py`, all included, run at {step['training_gflops']} "
-        f"GFLOP/s: {100 * step['share']:.0f} % of a {step['matrix_side']}x"
-        f"{step['matrix_side']} float32 matrix product's in the same run. "
-        "`CNN_MNIST.py --target_accuracy 99` reads 99 % of the validation images after "
-        f"{quick['seconds']:.1f} s of training, {ratio:.2f} times the "
-        f"{example['seconds_to_target']:.0f} s that [Keras's example]"
-        f"(https://keras.io/examples/vision/mnist_convnet/) takes, and reads "
-        f"{quick['test']} of the test images. (On {measured['hardware']}.)"
+        f"`tf_cnn.py` trains at {step['training_gflops']} GFLOP/s, all work included. "
+        f"That is {100 * step['share']:.0f} % of what a {step['matrix_side']}x"
+        f"{step['matrix_side']} float32 matrix product reaches in the same run.\n\n"
+        f"`CNN_MNIST.py --target_accuracy 99` reaches 99 % of the validation images "
+        f"after {quick['seconds']:.1f} s of training, {ratio:.2f} times the "
+        f"{example['seconds_to_target']:.0f} s of [Keras's own example]"
+        "(https://keras.io/examples/vision/mnist_convnet/). Its test accuracy is "
+        f"{quick['test']}.\n\nMeasured on {measured['hardware']}."
     )
 
 
 def rejection_block():
     """Return a table of how well digits are told from what is none."""
-    measured = network.read(network.SHIPPED)[1]["rejection"]
+    measured = shipped_attributes()["rejection"]
     rows = [
         ["digits read right", f"{100 * measured['accuracy_of_digits']:.1f} %"],
-        ["junk called no digit", f"{100 * measured['accuracy_of_junk']:.1f} %"],
+        ["non-digits rejected", f"{100 * measured['accuracy_of_junk']:.1f} %"],
         ["area under the ROC curve", f"{measured['area_under_roc']:.3f}"],
         [
             "expected calibration error",
             f"{100 * measured['expected_calibration_error']:.1f} %",
         ],
     ]
-    total = f"of {measured['digits']} digits, {measured['junk']} pieces of junk"
+    total = f"of {measured['digits']:,} digits and {measured['junk']:,} non-digits"
     return recorded.markdown_table([total, ""], rows)
 
 
 def real_block():
-    """Return the table of the real pictures, and the errors on pages."""
+    """Return the table of the real pictures, and the errors where there are several."""
     measured = recorded.read("real_pictures", REAL_PICTURES)
     table = real_pictures.table(measured["outcomes"], measured["outcomes_simply"])
     wrong, total = measured["wrong_digits"], measured["digits_of_several"]
     return (
-        f"{table}\n\nOn pages, {wrong} of {total} digits were read wrong, left out or "
-        f"made up ({100 * wrong / total:.1f} %)."
+        f"{measured['pictures']:,} pictures from {measured['sources']} public "
+        f"repositories:\n\n{table}\n\nOn pictures of several digits, {wrong:,} of "
+        f"{total:,} digits were read wrong, left out or made up "
+        f"({100 * wrong / total:.1f} %)."
     )
 
 
 def model_block():
-    """Return a sentence on the network that is shipped."""
-    attributes = network.read(network.SHIPPED)[1]
-    path = network.SHIPPED.relative_to(ROOT)
+    """Return a table of what the shipped model file is and reads."""
+    attributes = shipped_attributes()
+    content = model_file.SHIPPED.read_bytes()
     outcomes = recorded.read("real_pictures", REAL_PICTURES)["mnist_test_images"]
-    return (
-        f"`{path}` was made by `{attributes['command']}`. Asked only which digit each "
-        f"of the MNIST test images shows, it is right for {attributes['test']}. "
-        f"`load_model.py`, which may also see no digit or several, reads "
-        f"{outcomes['right']} of them right and {outcomes['wrong digit']} as another "
-        f"digit; in {outcomes['no digit']} it sees none, in {outcomes['wrong count']} "
-        f"several."
-    )
+    rows = [
+        ["made by", f"`{attributes['command']}`"],
+        ["training time", duration(attributes["validation"]["seconds"])],
+        ["trained on", attributes["hardware"]],
+        ["size", f"{len(content) / 1e6:.1f} MB"],
+        ["SHA-256", f"`{hashlib.sha256(content).hexdigest()}`"],
+        ["test accuracy among ten digits", attributes["test"]],
+        [
+            "MNIST's test images through `load_model.py`",
+            f"{outcomes['right']} right, {outcomes['wrong digit']} read as another "
+            f"digit, {outcomes['no digit']} as no digit, {outcomes['wrong count']} as "
+            "several digits",
+        ],
+    ]
+    return recorded.markdown_table(["", "`assets/weights/digits.hdf5`"], rows)
 
 
 def reading_block():
@@ -130,13 +252,13 @@ def reading_block():
 
 
 def samples_block():
-    """Return a table of the sample pictures and what is read in them."""
+    """Return a table of the sample pictures and what is read in them, for docs/."""
     paths = sorted((ROOT / "assets" / "images").iterdir())
-    classifier = network.load(network.SHIPPED)
+    classifier = model_file.load(model_file.SHIPPED)
     rows = []
-    for result in reading.read_pictures(paths, classifier, reading.THRESHOLD):
-        path = Path(result.file).relative_to(ROOT)
-        picture = f'<img src="{path}" height="64">'
+    for result in pipeline.read_pictures(paths, classifier, pipeline.THRESHOLD):
+        path = Path(result.file)
+        picture = f'<img src="../{path.relative_to(ROOT)}" height="64">'
         rows.append([picture, f"`{path.name}`", " ".join(result.rows)])
     return recorded.markdown_table(["picture", "file", "read as"], rows)
 
@@ -144,47 +266,42 @@ def samples_block():
 def summary_block():
     """Return Keras's summary of the network."""
     lines = []
-    CNN_MNIST.keras.utils.clear_session()  # layers are numbered from the start
+    keras.utils.clear_session()  # layers are numbered from the start
     args = CNN_MNIST.parse_args([])
-    shape = args.filters, args.dense_layers, args.activation
-    model = CNN_MNIST.build_network(*shape)
+    model = CNN_MNIST.build_network(args.filters, args.dense_layers, args.activation)
     model.summary(line_length=78, print_fn=lines.append)
     return "```\n" + "\n".join(lines).strip() + "\n```"
 
 
+BLOCKS = {
+    "all_results": all_results_block,
+    "model": model_block,
+    "network": network_block,
+    "reading": reading_block,
+    "real": real_block,
+    "rejection": rejection_block,
+    "results": results_block,
+    "samples": samples_block,
+    "speed": speed_block,
+    "summary": summary_block,
+    "train": train_block,
+    "training": training_block,
+}
+
+
 def render(text):
-    """Return the README's text with every block between its markers made anew."""
-    blocks = {
-        "reading": reading_block,
-        "results": results_block,
-        "speed": speed_block,
-        "model": model_block,
-        "samples": samples_block,
-        "real": real_block,
-        "rejection": rejection_block,
-        "summary": summary_block,
-        "training": training_block,
-    }
-    for name, block in blocks.items():
-        pattern = rf"(<!-- {name} -->\n).*?(<!-- end -->)"
-        content = block()
-        text, count = re.subn(
-            pattern,
-            lambda m, c=content: f"{m[1]}{c}\n{m[2]}",
-            text,
-            count=1,
-            flags=re.DOTALL,
-        )
-        if count != 1:
-            raise ValueError(f"README.md lacks the markers of {name}")
-    return text
+    """Return a document's text with the blocks between its markers made anew."""
+    return MARKED.sub(
+        lambda match: f"<!-- {match[1]} -->\n{BLOCKS[match[1]]()}\n<!-- end -->", text
+    )
 
 
 @cli.report_errors
 def main(argv=None):
-    """Rewrite the README and the figures; return the exit status."""
+    """Rewrite the documents and the figures; return the exit status."""
     cli.parser(__doc__).parse_args(argv)
-    files.write_text(README, render(README.read_text()))
+    for path in DOCUMENTS:
+        files.write_text(path, render(path.read_text(encoding="utf-8")))
     figures.comparison(FIGURES / "results.png", recorded.table_rows(all_runs()))
     return load_model.main([str(PAGE), "--save_image", str(FIGURES / "page.jpg")])
 

@@ -1,11 +1,12 @@
-"""Time training beside the machine's limit, and a quick model beside Keras's example.
+"""Time training: tf_cnn.py and a matrix product, CNN_MNIST.py and Keras's example.
 
     python3 benchmarks/train.py
 
-In one run, in turn: a large float32 matrix product and the steps of tf_cnn.py, both in
-floating-point operations a second; then Keras's own MNIST example until it has read
-99 % of the validation images right, and to its end, and CNN_MNIST.py
---target_accuracy 99. Writes assets/results/train.json. It takes about ten minutes.
+First it measures the floating-point operations a second of a large float32 matrix
+product and of training by tf_cnn.py, in turn. Then it measures the seconds until 99 %
+of the validation images are read right: by Keras's own MNIST example, which it trains
+to the end, and by CNN_MNIST.py --target_accuracy 99. Writes assets/results/train.json.
+It takes about ten minutes.
 """
 
 import json
@@ -21,20 +22,24 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 import tf_cnn
-from digits import UserError, cli, mnist, recorded
-from digits.lazy import LazyModule
+from digits import UserError, mnist
+from digits.experiment import recorded
+from digits.model.classifier import DIGITS
+from digits.terminal import cli
+from digits.terminal.lazy import LazyModule
+from digits.training import checkpoint
 
 tf = LazyModule("tensorflow")
 keras = LazyModule("keras")
 
-TARGET = 0.99  # of the validation images
-SIDE = 2048  # of the matrices
-ROUNDS = 30  # of matrix products and of training, in turn: both last about a second
-PRODUCTS = 10  # a round
+TARGET = 0.99  # accuracy on the validation images
+SIDE = 2048  # rows and columns of the matrices
+ROUNDS = 30  # of both in turn; each takes about a second
+PRODUCTS, STEPS = 10, 10  # in a round
 
 
 def matrix_rate(product):
-    """Return the GFLOP/s of a product of two matrices of SIDE x SIDE."""
+    """Return the GFLOP/s of `product`, which multiplies two SIDE x SIDE matrices."""
     start = time.perf_counter()
     for _ in range(PRODUCTS):
         product().numpy()
@@ -42,10 +47,11 @@ def matrix_rate(product):
 
 
 def operations_an_image(model):
-    """Return the floating-point operations of a step of training, an image.
+    """Return the floating-point operations of a training step for each image.
 
-    Two for each product of the convolutions and dense layers: forward, and backward to
-    the weights and (but for the first layer) to the inputs. All else is left out.
+    Each product in convolutions and dense layers counts as two: in the forward pass, in
+    the gradients of the weights and, except for the first layer, in those of the
+    inputs. Everything else is left out.
     """
     products, side = 0, 28 // tf_cnn.BLOCK
     for index, (name, stride) in enumerate(model.strides.items()):
@@ -57,29 +63,36 @@ def operations_an_image(model):
     return 2 * int(products)
 
 
-def training_rate(trainer, chosen):
-    """Return the GFLOP/s of training on the images `chosen`, everything included."""
+def training_rate(trainer):
+    """Return the GFLOP/s of steps of training, everything included."""
+    chosen = tf.range(trainer.batch_size, dtype=tf.int64)
     start = time.perf_counter()
-    trainer.learn(tf.constant(chosen), tf.constant(0, tf.int64))[0].numpy()
-    seconds = time.perf_counter() - start
-    return len(chosen) * operations_an_image(trainer.network) / seconds / 1e9
+    for step in range(STEPS):
+        trainer.learn(chosen, tf.constant(step, tf.int64))[0].numpy()
+    seconds = (time.perf_counter() - start) / STEPS
+    return trainer.batch_size * operations_an_image(trainer.network) / seconds / 1e9
 
 
 def step_speed(dataset):
-    """Return the rates of the matrix product and of tf_cnn.py's training: a dict.
+    """Return a dict with the rates of the matrix product and of training by tf_cnn.py.
 
-    Each is the median over the rounds; so is the share of one in the other.
+    The rates, and the ratio of training to product, are medians over the rounds.
     """
     args = tf_cnn.parse_args([])
     trainer = tf_cnn.Trainer(
-        args, args.seed, "plain", dataset.train_images, dataset.train_labels, None
+        args,
+        checkpoint.shape_of(args, len(DIGITS), tf_cnn.ConvolutionalNetwork),
+        args.seed,
+        "plain",
+        dataset.train_images,
+        dataset.train_labels,
+        None,
     )
-    chosen = np.arange(tf_cnn.BATCHES_A_CALL * args.batch_size)
     matrix = tf.random.normal((SIDE, SIDE))
     product = tf.function(lambda: tf.reduce_sum(matrix @ matrix))
     rates = []
     for _ in range(ROUNDS):
-        rates.append((matrix_rate(product), training_rate(trainer, chosen)))
+        rates.append((matrix_rate(product), training_rate(trainer)))
     rates = np.array(rates[1:])  # the first round compiles
     of_matrix, of_training = np.median(rates, axis=0)
     share = np.median(rates[:, 1] / rates[:, 0])
@@ -93,9 +106,9 @@ def step_speed(dataset):
 
 
 def keras_example(dataset):
-    """Train https://keras.io/examples/vision/mnist_convnet; return its times: a dict.
+    """Train https://keras.io/examples/vision/mnist_convnet; return a dict of its times.
 
-    Its layers, batch size, epochs and optimizer; the validation images are ours.
+    Layers, batch size, epochs and optimizer are the example's; the split is ours.
     """
     keras.utils.set_random_seed(0)
     layers = keras.layers
@@ -131,7 +144,10 @@ def keras_example(dataset):
     accuracies = history.history["val_accuracy"]
     reached = np.flatnonzero(np.array(accuracies) >= TARGET)
     if not len(reached):
-        raise UserError(f"Keras's example ended at {accuracies[-1]:.2%}")
+        raise UserError(
+            f"Keras's example missed the target ({accuracies[-1]:.2%}); nothing was "
+            "recorded"
+        )
     return {
         "seconds_to_target": round(times[reached[0]], 1),
         "seconds": round(times[-1], 1),
@@ -140,13 +156,14 @@ def keras_example(dataset):
 
 
 def quick_model():
-    """Run CNN_MNIST.py --target_accuracy; return its time and accuracies: a dict."""
+    """Run CNN_MNIST.py --target_accuracy; return a dict of its time and accuracies."""
     with tempfile.TemporaryDirectory() as folder:
         command = [sys.executable, str(ROOT / "CNN_MNIST.py")]
         command += ["--target_accuracy", str(100 * TARGET), "--output_dir", folder]
         if subprocess.run(command, check=False, stdout=subprocess.DEVNULL).returncode:
             raise UserError("CNN_MNIST.py failed; nothing was recorded")
-        summary = json.loads(Path(folder, "results.json").read_text())
+        text = Path(folder, "results.json").read_text(encoding="utf-8")
+    summary = json.loads(text)
     if round(summary["validation"]["validation_accuracy"], 5) < TARGET:
         raise UserError("CNN_MNIST.py missed its target; nothing was recorded")
     return {

@@ -1,5 +1,4 @@
 import os
-import sys
 from pathlib import Path
 
 import cv2
@@ -7,14 +6,23 @@ import numpy as np
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))
-
-from digits import UserError, mnist, network
-from digits.decode import decode
-from digits.find import find_digits
-from digits.ink import extract_ink
+from digits import UserError, mnist
+from digits.model import model_file
+from digits.reading.decode import decode
+from digits.reading.ink import extract_ink
+from digits.reading.segment import segment
 
 TINY = ["--dataset", "sklearn_digits", "--epochs", "1", "--filters", "4", "8", "8"]
+
+
+TRAINED = {"tf_model", "keras_model", "model", "ensemble", "real_model"}  # fixtures
+
+
+def pytest_collection_modifyitems(items):
+    """Mark tests that train a network first as slow."""
+    for item in items:
+        if TRAINED & set(item.fixturenames):
+            item.add_marker("slow")
 
 
 @pytest.fixture(scope="session")
@@ -28,26 +36,26 @@ def real_mnist():
         pytest.skip(f"the real MNIST is not here ({error})")
 
 
-def piece_of(name):
-    """Return the only Piece in one of assets/images."""
+def region_of(name):
+    """Return the only Region in one of assets/images."""
     picture, _ = decode(ROOT / "assets" / "images" / name)
-    (piece,) = find_digits(extract_ink(picture))
-    return piece
+    (region,) = segment(extract_ink(picture))
+    return region
 
 
-def assert_agrees(graph, images, expected):
-    """Assert that cv2.dnn gives `expected` for images, in batches of any size.
+def assert_agrees(classifier, images, expected):
+    """Assert that a Classifier gives `expected` for images, in batches of any size.
 
-    expected: (N, 10), or (N, 11) of a network that knows what is no digit.
+    expected: (N, 10), or (N, 11) of a network with a class for non-digits.
     """
     expected = np.pad(expected, ((0, 0), (0, 11 - expected.shape[1])))
     random = np.random.default_rng(0)
     for size in (100, 1, 4, 100, 4, 1):
         for _ in range(len(images) // (10 * size)):
             chosen = random.permutation(len(images))[:size]
-            found = graph.probabilities(images[chosen])
+            found = classifier.probabilities(images[chosen])
             np.testing.assert_allclose(found, expected[chosen], atol=1e-5)
-    np.testing.assert_allclose(graph.probabilities(images), expected, atol=1e-5)
+    np.testing.assert_allclose(classifier.probabilities(images), expected, atol=1e-5)
 
 
 @pytest.fixture(autouse=True)
@@ -84,7 +92,7 @@ def keras_model(tmp_path_factory):
 @pytest.fixture(scope="session")
 def shipped():
     """The trained network in the repository."""
-    return network.load(network.SHIPPED)
+    return model_file.load(model_file.SHIPPED)
 
 
 @pytest.fixture

@@ -1,4 +1,6 @@
 import json
+import subprocess
+import sys
 
 import h5py
 import keras
@@ -10,7 +12,12 @@ import CNN_MNIST
 import load_model
 import tf_cnn
 from conftest import ROOT, TINY, assert_agrees
-from digits import geometry, mnist, network
+from digits import UserError, mnist
+from digits.model import geometry, model_file
+from digits.model.classifier import Classifier
+from digits.training import keras_file, optimizer
+from digits.training import layers as own_layers
+from digits.training.keras_classifier import KerasClassifier
 
 ONE = str(ROOT / "assets" / "images" / "1a.jpg")
 LOAD = ["--dataset", "sklearn_digits", "--load_model", "1", "--save_weights"]
@@ -30,7 +37,7 @@ def model(keras_model):
 
 
 def test_loaded_file_scores_what_was_printed(keras_model, capsys):
-    test = network.read(keras_model)[1]["test"]
+    test = model_file.read(keras_model)[1]["test"]
     assert accuracy_of(capsys, keras_model) == f"sklearn_digits test accuracy: {test}"
 
 
@@ -47,13 +54,13 @@ def test_keras_itself_loads_the_file(keras_model, model):
         np.testing.assert_array_equal(numpy_of(ours), numpy_of(theirs))
 
 
-def test_keras_and_opencv_agree(keras_model, model):
-    onnx, attributes = network.read(keras_model)
+def test_keras_and_onnx_runtime_agree(keras_model, model):
+    onnx, attributes = model_file.read(keras_model)
     images = mnist.read_sklearn_digits()[0][:1000]
-    classifier = CNN_MNIST.Classifier(model)
+    classifier = KerasClassifier(model)
     classifier.temperature = attributes["temperature"]
     expected = classifier.probabilities(images)
-    assert_agrees(network.Network(onnx), images, expected)
+    assert_agrees(Classifier(onnx), images, expected)
 
 
 def write_keras3_weights(path, model):
@@ -76,7 +83,7 @@ def write_keras2_weights(path, model):
 
 
 def write_whole_model(path, model):
-    path.write_bytes(CNN_MNIST.keras_hdf5(model))
+    path.write_bytes(keras_file.to_hdf5(model))
 
 
 @pytest.mark.parametrize(
@@ -91,7 +98,7 @@ def test_reads_keras_files_by_content(
     tmp_path, keras_model, model, capsys, write, name
 ):
     write(tmp_path / name, model)
-    test = network.read(keras_model)[1]["test"]
+    test = model_file.read(keras_model)[1]["test"]
     found = accuracy_of(capsys, tmp_path / name, *SHAPE)
     assert found == f"sklearn_digits test accuracy: {test}"
 
@@ -107,6 +114,7 @@ def test_converts_for_load_model(tmp_path, model, capsys):
     assert keras.models.load_model(path, compile=False).count_params()
 
 
+@pytest.mark.slow
 def test_adds_to_a_whole_model_and_changes_nothing_of_it(tmp_path):
     model = foreign(keras.layers.Dense(10, "softmax"))
     model.compile("adam", "sparse_categorical_crossentropy")
@@ -136,9 +144,9 @@ def test_networks_from_elsewhere(activation):
         expected = tf.nn.softmax(outputs)
     else:
         expected = outputs / outputs.sum(axis=1, keepdims=True)
-    classifier = CNN_MNIST.Classifier(model)
+    classifier = KerasClassifier(model)
     np.testing.assert_allclose(classifier.probabilities(images), expected, atol=1e-5)
-    graph = network.Network(classifier.to_onnx())
+    graph = Classifier(classifier.to_onnx())
     found = graph.probabilities(images)[:, :10]
     np.testing.assert_allclose(found, expected, atol=1e-5)
 
@@ -148,7 +156,7 @@ def test_a_scaling_within_a_model_within_a_model():
     inner = keras.Sequential([keras.Sequential([scaling])])
     model = foreign(inner, keras.layers.Dense(10, "softmax"))
     images = mnist.read_sklearn_digits()[0][:50]
-    found = CNN_MNIST.Classifier(model).probabilities(images)
+    found = KerasClassifier(model).probabilities(images)
     expected = numpy_of(model(images.astype(np.float32)))
     np.testing.assert_allclose(found, expected, atol=1e-5)
 
@@ -169,6 +177,7 @@ def write_old_model(path, layers, weights):
         dense["dense/kernel:0"], dense["dense/bias:0"] = weights
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("has_input_layer", [True, False])
 def test_whole_models_of_keras_2(tmp_path, capsys, has_input_layer):
     random = np.random.default_rng(0)
@@ -201,11 +210,11 @@ def test_whole_models_of_keras_2(tmp_path, capsys, has_input_layer):
 
 
 def test_a_network_of_another_task():
-    with pytest.raises(ValueError, match="not 10 classes"):
-        CNN_MNIST.Classifier(foreign(keras.layers.Dense(3)))
+    with pytest.raises(UserError, match="not 10 classes"):
+        KerasClassifier(foreign(keras.layers.Dense(3)))
     dense = keras.layers.Dense(10)
-    with pytest.raises(ValueError, match="not 28x28 pixels"):
-        CNN_MNIST.Classifier(keras.Sequential([keras.Input((10,)), dense]))
+    with pytest.raises(UserError, match="not 28x28 pixels"):
+        KerasClassifier(keras.Sequential([keras.Input((10,)), dense]))
 
 
 @pytest.mark.parametrize(
@@ -241,14 +250,20 @@ def test_code_in_a_model_is_not_run(tmp_path, capsys):
 
 
 def test_a_file_of_the_other_script(tf_model, capsys):
-    test = network.read(tf_model)[1]["test"]
+    test = model_file.read(tf_model)[1]["test"]
     assert accuracy_of(capsys, tf_model) == f"sklearn_digits test accuracy: {test}"
 
 
 def test_results(keras_model):
-    results = json.loads((keras_model.parent / "output" / "results.json").read_text())
+    results = json.loads(
+        (keras_model.parent / "output" / "results.json").read_text(encoding="utf-8")
+    )
     assert results["script"] == "CNN_MNIST.py"
-    assert 0 <= results["validation"]["validation_accuracy"] <= 1
+    history = (keras_model.parent / "output" / "history.csv").read_text(
+        encoding="utf-8"
+    )
+    last = history.splitlines()[-1].split(",")
+    assert float(last[5]) == results["validation"]["validation_accuracy"]
 
 
 def test_same_seed_same_network(tmp_path, keras_model):
@@ -263,7 +278,7 @@ def test_same_seed_same_network(tmp_path, keras_model):
 
 def test_nothing_to_add_to_a_file_of_the_other_script(tf_model, capsys):
     assert CNN_MNIST.main(["-s", *LOAD, str(tf_model)]) == 1
-    assert "not Keras's" in capsys.readouterr().err
+    assert "not a Keras file" in capsys.readouterr().err
 
 
 def test_muon_takes_kernels_as_tf_cnn_does(monkeypatch):
@@ -285,31 +300,140 @@ def test_muon_takes_kernels_as_tf_cnn_does(monkeypatch):
         np.testing.assert_allclose(variable.numpy(), numpy_of(other), atol=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("target", "halves"), [("5", 1), ("99.9", 4)])
 def test_training_stops_at_its_target(target, halves, capsys, tmp_path):
     flags = [*TINY[:3], "2", *TINY[4:], "--target_accuracy", target]
     assert CNN_MNIST.main([*flags, "--output_dir", str(tmp_path)]) == 0
-    rows = (tmp_path / "history.csv").read_text().splitlines()[1:]
+    rows = (tmp_path / "history.csv").read_text(encoding="utf-8").splitlines()[1:]
     assert [float(row.split(",")[1]) for row in rows] == [0.5, 1, 1.5, 2][:halves]
     said = "2 epochs did not reach 99.9 %" in capsys.readouterr().err
     assert said == (halves == 4)
 
 
+@pytest.mark.slow
 def test_an_odd_number_of_batches_is_two_equal_cycles(capsys, tmp_path):
     """1,257 images: three batches of 500, one of them left out."""
     flags = ["--target_accuracy", "99.9", "--batch_size", "500"]
     assert CNN_MNIST.main([*TINY, *flags, "--output_dir", str(tmp_path)]) == 0
-    assert len((tmp_path / "history.csv").read_text().splitlines()) == 3
+    assert len((tmp_path / "history.csv").read_text(encoding="utf-8").splitlines()) == 3
     captured = capsys.readouterr()
     assert "ran out of data" not in captured.out + captured.err
     assert captured.err.count("1/1 - ") == 2
 
 
+@pytest.mark.parametrize("steps", [1, 2, 50])
+def test_every_step_of_a_cycle_learns(steps):
+    rates = numpy_of(optimizer.OneCycle(0.01, steps, 0.2)(np.arange(2 * steps)))
+    assert rates.min() > 0
+    np.testing.assert_allclose(rates[:steps], rates[steps:])
+    rise = np.arange(1, steps + 1) / (steps + 1) / 0.2
+    early = rise < 1
+    np.testing.assert_allclose(rates[:steps][early], 0.01 * rise[early], rtol=1e-5)
+
+
+def test_one_cycle_is_that_of_tf_cnn():
+    steps = np.arange(99)
+    found = optimizer.OneCycle(tf_cnn.PEAK_LEARNING_RATE, 99, tf_cnn.WARM_UP)(steps)
+    expected = [float(tf_cnn.learning_rate_at(float(step + 1), 99)) for step in steps]
+    np.testing.assert_allclose(numpy_of(found), expected, rtol=1e-4)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("batch_size", ["2000", "700"])
+def test_an_epoch_of_one_or_two_batches_learns(batch_size, tmp_path):
+    """1,257 images: after 20 passes half of the digits are read, by chance a tenth."""
+    flags = ["--target_accuracy", "50", "--batch_size", batch_size, "--epochs", "20"]
+    flags += ["--dataset", "sklearn_digits", "--filters", "8", "16"]
+    assert CNN_MNIST.main([*flags, "--output_dir", str(tmp_path)]) == 0
+    results = json.loads((tmp_path / "results.json").read_text(encoding="utf-8"))
+    assert results["validation"]["validation_accuracy"] >= 0.5
+
+
+@pytest.mark.slow
+def test_learning_gate(tmp_path):
+    """It learns: over 90 % of small digits within some epochs, and a falling loss."""
+    flags = ["--epochs", "15", "--filters", "16", "32", "--batch_size", "16"]
+    flags += ["--dataset", "sklearn_digits", "--output_dir", str(tmp_path)]
+    assert CNN_MNIST.main(flags) == 0
+    results = json.loads((tmp_path / "results.json").read_text(encoding="utf-8"))
+    assert results["test_errors"] < 36
+    rows = (tmp_path / "history.csv").read_text(encoding="utf-8").splitlines()[1:]
+    losses = [float(row.split(",")[2]) for row in rows]
+    assert losses[-1] < losses[5] < losses[0]
+
+
+def test_a_network_that_could_not_be_loaded_is_refused_before_training(capsys):
+    flags = ["--dataset", "sklearn_digits", "--dense_layers", "4096", "4096"]
+    assert CNN_MNIST.main([*flags, "-s", "-w", "x.hdf5"]) == 2
+    out, err = capsys.readouterr()
+    assert "a model file holds at most 63" in err and not out
+
+
+def test_keras_loads_a_saved_file_after_one_import(keras_model):
+    """In a process of its own, as somebody else's program."""
+    code = (
+        "import sys; sys.path.insert(0, sys.argv[1])\n"
+        "import digits.training.layers, keras\n"
+        "print(keras.models.load_model(sys.argv[2], compile=False).output_shape)"
+    )
+    command = [sys.executable, "-c", code, ROOT, keras_model]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "(None, 10)"
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        {"class_name": "Sequential", "config": [{"class_name": "X", "config": None}]},
+        {"class_name": "Sequential", "config": [{"class_name": "X", "config": {}}]},
+        {"class_name": "Sequential", "config": []},
+        {"class_name": "Sequential"},
+        ["Sequential"],
+        None,
+    ],
+)
+def test_damaged_configurations(config, capsys):
+    with h5py.File("k.h5", "w") as file:
+        file.attrs["model_config"] = json.dumps(config)
+    assert CNN_MNIST.main([*LOAD, "k.h5"]) == 1
+    (line,) = capsys.readouterr().err.strip().splitlines()
+    assert line.startswith("error: k.h5: ")
+
+
+def test_a_fault_of_our_layers_is_none_of_the_file(keras_model, monkeypatch):
+    def faulty(*_):
+        raise ValueError("our own fault")
+
+    monkeypatch.setattr(own_layers.Upright, "call", faulty)
+    with pytest.raises(ValueError, match="our own fault"):
+        CNN_MNIST.main([*LOAD, str(keras_model)])
+
+
+def test_a_loaded_network_that_could_not_be_loaded_again(tmp_path, capsys):
+    model = foreign(keras.layers.Dense(22_000), keras.layers.Dense(10))
+    write_whole_model(tmp_path / "a.h5", model)
+    assert CNN_MNIST.main(["-s", *LOAD, "a.h5"]) == 2
+    assert "a model file holds at most 63" in capsys.readouterr().err
+
+
+def test_our_own_faults_are_no_faults_of_the_file(keras_model, model, monkeypatch):
+    write_keras3_weights(keras_model.with_name("weights.h5"), model)
+
+    def faulty(*_):
+        raise ValueError("our own fault")
+
+    monkeypatch.setattr(CNN_MNIST, "build_network", faulty)
+    with pytest.raises(ValueError, match="our own fault"):
+        CNN_MNIST.main([*LOAD, str(keras_model.with_name("weights.h5"))])
+
+
+@pytest.mark.slow
 def test_saved_weights_are_the_averaged_ones(tmp_path):
     """Validation, the test and the file all see the same averaged weights."""
     flags = [*TINY[:3], "3", *TINY[4:], "--output_dir", str(tmp_path)]
     assert CNN_MNIST.main([*flags, "-s", "-w", "k.hdf5"]) == 0
-    attributes = network.read("k.hdf5")[1]
+    attributes = model_file.read("k.hdf5")[1]
     dataset = mnist.load("sklearn_digits")
     model = keras.models.load_model("k.hdf5", compile=False)
     probabilities = numpy_of(model(dataset.validation_images[..., None]))
@@ -325,24 +449,25 @@ def test_augmentation_moves_as_tf_cnn_does(monkeypatch):
     drawn = tf.random.stateless_uniform((6, 16), [0, 1], -1, 1)
     expected = tf_cnn.augment(tf.constant(images), [0, 1]).numpy()
     monkeypatch.setattr(keras.random, "uniform", lambda *_, **__: drawn)
-    moved = numpy_of(CNN_MNIST.affine(images.astype(np.float32), None))
+    layer = own_layers.RandomAffine()
+    moved = numpy_of(layer(images.astype(np.float32), training=True))
     assert (moved != images).any()
     np.testing.assert_allclose(moved, expected, atol=1e-3)
 
 
-@pytest.mark.parametrize("moves", [True, False])
-def test_what_learns_does_what_is_saved(model, moves):
+@pytest.mark.parametrize("is_augmented", [True, False])
+def test_what_learns_does_what_is_saved(model, is_augmented):
     images = mnist.read_sklearn_digits()[0][:16, ..., None].astype(np.float32)
-    learner = CNN_MNIST.learner_of(model, moves)
-    given = geometry.upright(images, np) if moves else images
+    augmentation = own_layers.RandomAffine() if is_augmented else None
+    learner = CNN_MNIST.learner_of(model, augmentation)
+    given = geometry.upright(images, np) if is_augmented else images
     found, expected = numpy_of(learner(given)), numpy_of(model(images))
     np.testing.assert_allclose(found, expected, atol=1e-5)
 
 
-def test_augmentation_is_for_training_only(model):
+def test_augmentation_is_for_training_only():
     images = mnist.read_sklearn_digits()[0][:16, ..., None].astype(np.float32)
-    learner = CNN_MNIST.learner_of(model, moves=True)
-    moving = learner.get_layer("random_affine")
+    moving = own_layers.RandomAffine()
     np.testing.assert_array_equal(numpy_of(moving(images)), images)
     assert (numpy_of(moving(images, training=True)) != images).any()
 
@@ -350,7 +475,7 @@ def test_augmentation_is_for_training_only(model):
 def test_fused_normalisation_is_keras_own(model):
     """Outputs, gradients and, but for Bessel's correction, the moving averages."""
     layer = next(each for each in model.layers if "normalization" in each.name)
-    learner = CNN_MNIST.learner_of(model, moves=True)
+    learner = CNN_MNIST.learner_of(model)
     fused = learner.get_layer(layer.name)
     own = keras.layers.BatchNormalization.from_config(layer.get_config())
     random = np.random.default_rng(0)

@@ -1,3 +1,4 @@
+import errno
 import os
 import subprocess
 import sys
@@ -5,7 +6,8 @@ import sys
 import pytest
 
 from conftest import ROOT
-from digits import UserError, cli, lazy
+from digits import UsageError, UserError
+from digits.terminal import cli, lazy
 
 SCRIPTS = [
     "tf_cnn.py",
@@ -23,6 +25,7 @@ SCRIPTS = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("script", SCRIPTS)
 def test_help_answers_at_once_from_anywhere(script):
     # -X importtime lists on stderr every module that is imported.
@@ -65,13 +68,20 @@ def test_keras_needs_a_file_to_save_to(capsys):
     assert "--save_model needs --save_weights" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("error", [UserError("x.png: gone"), KeyboardInterrupt()])
-def test_one_line_for_an_error(error, capsys):
+@pytest.mark.parametrize(
+    ("error", "status"),
+    [
+        (UserError("x.png: gone"), 1),
+        (UsageError("--x needs --y"), 2),
+        (KeyboardInterrupt(), 130),
+    ],
+)
+def test_one_line_for_an_error(error, status, capsys):
     @cli.report_errors
     def main(argv=None):
         raise error
 
-    assert main() in (1, 130)
+    assert main() == status
     captured = capsys.readouterr()
     assert captured.out == ""
     assert len(captured.err.strip().splitlines()) == 1
@@ -90,6 +100,7 @@ def test_broken_pipe_is_no_error(shipped):
     assert "BrokenPipe" not in done.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("closed", [">&-", "2>&-", ">&- 2>&-"])
 def test_closed_streams_are_no_error(closed, tmp_path):
     line = f"{sys.executable} {ROOT / 'load_model.py'} {ROOT / 'assets/images'}"
@@ -98,6 +109,32 @@ def test_closed_streams_are_no_error(closed, tmp_path):
     assert "Traceback" not in (tmp_path / "printed").read_text()
     drawn, pictures = tmp_path / "out", ROOT / "assets" / "images"
     assert len(list(drawn.iterdir())) == len(list(pictures.iterdir()))
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="Linux alone has it")
+@pytest.mark.parametrize("flags", [[], ["--json"]])
+def test_a_full_disk_behind_stdout_is_one_line(flags):
+    command = [sys.executable, ROOT / "load_model.py", ROOT / "assets/images", *flags]
+    with open("/dev/full", "w", encoding="utf-8") as full:
+        done = subprocess.run(
+            command, stdout=full, stderr=subprocess.PIPE, text=True, check=False
+        )
+    assert done.stderr == "error: cannot write: No space left on device\n"
+    assert done.returncode == 1
+
+
+@pytest.mark.parametrize(
+    "error",
+    [OSError(errno.ENOENT, "ours"), OSError(errno.ENOSPC, "ours", "file.bin")],
+)
+def test_our_own_faults_are_not_hidden(error):
+    @cli.report_errors
+    def main(argv=None):
+        raise error
+
+    with pytest.raises(OSError, match="ours"):
+        main()
 
 
 def test_missing_package(monkeypatch):

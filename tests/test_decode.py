@@ -1,3 +1,4 @@
+import os
 import struct
 import subprocess
 import sys
@@ -5,11 +6,12 @@ import sys
 import cv2
 import numpy as np
 import pytest
-from PIL import Image, ImageOps
+from PIL import Image, ImageDraw, ImageOps
 
 from conftest import ROOT
 from digits import UserError
-from digits.decode import LARGEST_SIDE, decode
+from digits.reading import decode as module
+from digits.reading.decode import LARGEST_SIDE, decode
 
 
 def save(path, picture):
@@ -43,6 +45,51 @@ def test_ink_on_a_transparent_ground(tmp_path, ink, paper):
     assert (decoded[20, 15] == ink).all()
 
 
+@pytest.mark.parametrize("paper", ["white", "black"])
+def test_large_transparent_pictures_keep_their_thin_strokes(tmp_path, paper):
+    colour = (20, 60, 30) if paper == "white" else (230, 200, 250)
+    transparent = Image.new("RGBA", (3200, 2400), (128, 128, 128, 0))
+    pen = ImageDraw.Draw(transparent)
+    for x in range(100, 3200, 310):
+        pen.line((x, 50, x + 120, 2350), fill=(*colour, 255), width=2)
+        pen.line((x + 40, 50, x + 90, 2350), fill=(*colour, 120), width=5)
+    transparent.save(tmp_path / "a.png", compress_level=1)
+    opaque = Image.new("RGBA", transparent.size, paper)
+    opaque.alpha_composite(transparent)
+    composited = np.asarray(opaque.convert("RGB"))[..., ::-1]
+    expected = cv2.resize(composited, (1600, 1200), interpolation=cv2.INTER_AREA)
+    picture, scale = decode(tmp_path / "a.png")
+    assert scale == 2
+    assert np.abs(picture.astype(int) - expected).max() <= 1
+    contrast = abs(int(picture[0, 0, 1]) - picture[..., 1].astype(int)).max()
+    assert contrast > 0.9 * abs(colour[1] - (255 if paper == "white" else 0))
+
+
+def test_blocks_of_rows_do_not_change_a_transparent_picture(tmp_path, monkeypatch):
+    random = np.random.default_rng(0)
+    pixels = random.integers(0, 65536, (50, 41, 4), np.uint16)
+    path = save(tmp_path / "a.png", pixels)
+    expected, _ = decode(path)
+    colour, alpha = pixels[..., :3] / 65535, pixels[..., 3:] / 65535
+    ink = (colour * alpha).sum() / (3 * alpha.sum())
+    on_paper = colour * alpha + (1 - alpha) * (ink < 0.5)
+    assert np.abs(expected - 255 * on_paper).max() < 0.51
+    for pixels_at_once in (1, 41 * 7, 41 * 49):
+        monkeypatch.setattr(module, "BLOCK", pixels_at_once)
+        np.testing.assert_array_equal(decode(path)[0], expected)
+
+
+@pytest.mark.parametrize("odd", [np.nan, np.inf, -np.inf, 3e38, -7.0])
+@pytest.mark.parametrize("channel", [0, 3])
+def test_any_numbers_in_a_tiff_of_floats(tmp_path, odd, channel):
+    pixels = np.zeros((20, 30, 4), np.float32)
+    pixels[5:15, 10:13, 3] = 1
+    pixels[0, :4, channel] = odd
+    picture, _ = decode(save(tmp_path / "a.tif", pixels))
+    assert (picture[10, 11] == 0).all()
+    assert (picture[18] == 255).all()
+
+
 @pytest.mark.parametrize("mode", ["P", "RGB"])
 def test_a_transparent_colour(tmp_path, mode):
     ground = (9, 9, 9) if mode == "RGB" else 9  # as dark as the ink
@@ -57,7 +104,7 @@ def test_a_transparent_colour(tmp_path, mode):
 
 
 def test_an_alpha_channel_with_nothing_in_it(tmp_path):
-    """Four bytes a pixel, and masks for three: what is left is no transparency."""
+    # Four bytes a pixel, but masks for three colours only: the fourth is no alpha.
     pixels = np.full((20, 30, 4), (200, 100, 50, 0), np.uint8)
     masks = struct.pack("<3I", 0xFF0000, 0xFF00, 0xFF)
     sizes = 40, 30, 20, 1, 32, 3, pixels.nbytes, 0, 0, 0, 0
@@ -72,6 +119,7 @@ def test_exif_turns_the_picture():
     turned, _ = decode(ROOT / "assets" / "images" / "7b.jpg")
     content = np.fromfile(ROOT / "assets" / "images" / "7b.jpg", np.uint8)
     stored = cv2.imdecode(content, cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
+    assert stored is not None
     np.testing.assert_array_equal(turned, np.rot90(stored, -1))
 
 
@@ -85,7 +133,7 @@ def test_exif_turns_a_transparent_picture(ending, orientation, tmp_path):
     picture.save(tmp_path / f"a{ending}", exif=exif, lossless=True)
     with Image.open(tmp_path / f"a{ending}") as stored:
         upright = np.array(ImageOps.exif_transpose(stored))
-    expected = np.where(upright[..., 3:] > 0, np.uint8([0, 0, 90]), np.uint8(255))
+    expected = np.where(upright[..., 3:] > 0, (0, 0, 90), 255)
     np.testing.assert_array_equal(decode(tmp_path / f"a{ending}")[0], expected)
 
 
@@ -128,9 +176,44 @@ def test_truncated_pictures(tmp_path, seven, ending, share, capfd):
     assert capfd.readouterr().err == ""
 
 
-def test_folder_is_no_file(tmp_path):
-    with pytest.raises(UserError, match="cannot be read"):
+def test_a_folder_is_no_picture(tmp_path):
+    with pytest.raises(UserError, match="no pictures in this folder"):
         decode(tmp_path)
+
+
+def test_a_folder_out_of_reach(tmp_path, monkeypatch):
+    def refuse(path):
+        raise PermissionError(13, "Permission denied", path)
+
+    monkeypatch.setattr(os, "listdir", refuse)
+    with pytest.raises(UserError, match="cannot be read: Permission denied"):
+        decode(tmp_path)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no pipes")
+def test_a_pipe_is_no_picture(tmp_path):
+    os.mkfifo(tmp_path / "x.png")
+    with pytest.raises(UserError, match="cannot be read: not a regular file"):
+        decode(tmp_path / "x.png")
+
+
+@pytest.mark.skipif(
+    not os.path.exists("/dev/zero"), reason="this system has no devices"
+)
+def test_a_device_is_no_picture(tmp_path):
+    (tmp_path / "a.png").symlink_to("/dev/zero")
+    for path in ("/dev/zero", tmp_path / "a.png"):
+        with pytest.raises(UserError, match="cannot be read: not a regular file"):
+            decode(path)
+
+
+def test_a_file_that_is_too_large(tmp_path, monkeypatch, seven):
+    path = save(tmp_path / "a.bmp", seven)
+    monkeypatch.setattr(module, "LARGEST_FILE", path.stat().st_size)
+    decode(path)
+    monkeypatch.setattr(module, "LARGEST_FILE", path.stat().st_size - 1)
+    with pytest.raises(UserError, match="cannot be read: larger than"):
+        decode(path)
 
 
 def test_one_pixel(tmp_path):
@@ -141,7 +224,7 @@ def test_one_pixel(tmp_path):
 def test_ten_thousand_pixels_square(tmp_path):
     save(tmp_path / "a.png", np.zeros((10000, 10000), np.uint8))
     # In a process of its own: OpenCV reads its limit when it is first imported.
-    command = [sys.executable, ROOT / "load_model.py", "a.png"]
+    command = [sys.executable, "-W", "error", ROOT / "load_model.py", "a.png"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 1
     assert done.stderr == "a.png: larger than 50 megapixels; scale it down\n"

@@ -5,7 +5,7 @@ from skimage.transform import AffineTransform, warp
 
 from baselines import features
 from digits import mnist
-from digits.gradients import gradients
+from digits.model.gradients import gradients
 
 
 @pytest.fixture(scope="module")
@@ -14,8 +14,8 @@ def images():
 
 
 def test_upright_is_scikit_images_affine_transform(images):
-    found = features.upright(images)
-    for image, mine in zip(images[:50], found, strict=False):
+    uprights = features.upright(images[:50])
+    for image, ours in zip(images[:50], uprights, strict=True):
         mass = image.sum(dtype=float)
         mu = moments_central(image.astype(float), order=2) / mass  # [down, across]
         slant = mu[1, 1] / mu[2, 0]
@@ -33,11 +33,11 @@ def test_upright_is_scikit_images_affine_transform(images):
             [0, 0, 1],
         ]
         theirs = warp(image.astype(float), AffineTransform(np.array(matrix)), order=1)
-        # remap counts in 32nds of a pixel, each way.
-        np.testing.assert_allclose(mine, theirs, atol=255 / 16)
+        # cv2.remap rounds places to 1/32 pixel.
+        np.testing.assert_allclose(ours, theirs, atol=255 / 16)
 
 
-def test_upright_images_are_upright_and_of_a_size(images):
+def test_upright_images_have_no_slant_and_equal_size(images):
     for image in features.upright(images[:50]):
         mu = moments_central(image.astype(float), order=2)
         assert abs(mu[1, 1] / mu[2, 0]) < 0.05
@@ -46,14 +46,14 @@ def test_upright_images_are_upright_and_of_a_size(images):
         assert 20 < longer < 23
 
 
-def test_blocks_change_nothing(images):
+def test_blocks_do_not_change_features(images):
     together = features.extract(images)
     assert together.shape == (250, 588) and together.dtype == np.float32
     one = features.extract(images[200:201])
     np.testing.assert_allclose(together[200], one[0], atol=1e-6)
 
 
-def test_both_are_upright_ones_and_lighter_plain_ones(images):
+def test_both_views_are_upright_features_and_weighted_plain_ones(images):
     both = features.extract_upright_and_plain(images)
     np.testing.assert_array_equal(both[:, :588], features.extract(images))
     plain = gradients(np.float32(images), features.CELLS, np).reshape(250, 588)

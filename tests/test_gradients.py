@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from digits import mnist
-from digits.gradients import gradients
+from digits.model.gradients import gradients
 
 
 @pytest.fixture(scope="module")
@@ -16,16 +16,15 @@ def images():
 def slow_gradients(image, cells):
     """The docstring's definition, pixel by pixel."""
     gathered = np.zeros((12, cells, cells))
+    weights = [weights_at(place, cells) for place in range(28)]
     for y in range(28):
         for x in range(28):
             dx = image[y, x + 1] - image[y, x - 1] if 0 < x < 27 else 0.0
             dy = image[y + 1, x] - image[y - 1, x] if 0 < y < 27 else 0.0
             magnitude, angle = math.hypot(dx, dy) / 255, math.atan2(dy, dx)
-            for direction in range(12):
-                cosine = math.cos(angle - math.radians(30 * direction))
-                share = magnitude * max(cosine, 0) ** 12
-                weights = np.outer(weights_at(y, cells), weights_at(x, cells))
-                gathered[direction] += share * weights
+            cosines = [math.cos(angle - math.radians(30 * each)) for each in range(12)]
+            shares = [magnitude * max(cosine, 0) ** 12 for cosine in cosines]
+            gathered += np.multiply.outer(shares, np.outer(weights[y], weights[x]))
     return np.sqrt(gathered)
 
 

@@ -1,6 +1,7 @@
-"""Pictures that nobody means well with: a line each, no traceback, bounded memory."""
+"""Hostile pictures: one line each, no traceback, no warning, bounded memory."""
 
 import io
+import os
 import subprocess
 import sys
 
@@ -57,6 +58,7 @@ SETTINGS = hypothesis.settings(
 )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", FORMATS)
 @SETTINGS
 @hypothesis.given(data=strategies.data())
@@ -73,6 +75,7 @@ def test_mutated_and_truncated_files(kind, data, tmp_path, capsys):
     assert_one_line(path, capsys)
 
 
+@pytest.mark.slow
 @SETTINGS
 @hypothesis.given(data=strategies.data())
 def test_drawn_bars(data, tmp_path, capsys):
@@ -128,7 +131,7 @@ def noise(height, width, high=256):
 
 
 def waves(side):
-    """Return wavy slanted stripes: each piece's box is as large as the picture."""
+    """Return wavy slanted stripes: each region's box is as large as the picture."""
     rows, columns = np.indices((side, side))
     heights = rows + 0.5 * columns + 40 * np.sin(columns / 60)
     return np.uint8((heights // 20 % 4 > 0) * 255)
@@ -150,16 +153,19 @@ HARD = {
 }
 
 
-# A process of little memory starts load_model.py: what pytest holds would be counted.
+# A small process starts load_model.py: pytest's own memory would count as well.
 WATCHER = """
 import resource, subprocess, sys
-status = subprocess.call([sys.executable, *sys.argv[1:]])
+status = subprocess.call([sys.executable, "-W", "error", *sys.argv[1:]])
 usage = resource.getrusage(resource.RUSAGE_CHILDREN)
 print(status, usage.ru_maxrss, usage.ru_utime + usage.ru_stime)
 """
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="memory is told in kilobytes")
+@pytest.mark.slow
+@pytest.mark.skipif(
+    sys.platform != "linux", reason="ru_maxrss is in kilobytes on Linux only"
+)
 @pytest.mark.parametrize("name", HARD)
 def test_hard_pictures_in_bounded_memory(name, tmp_path):
     path = tmp_path / f"{name}.png"
@@ -177,6 +183,13 @@ def test_hard_pictures_in_bounded_memory(name, tmp_path):
     assert status in (0, 1)
     assert memory < LARGEST_MEMORY
     assert seconds < MOST_SECONDS
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has neither pipes nor devices")
+def test_pipes_and_devices(tmp_path, capsys):
+    os.mkfifo(tmp_path / "pipe.png")
+    for path in (tmp_path / "pipe.png", "/dev/zero", os.devnull):
+        assert_one_line(path, capsys)
 
 
 @pytest.mark.parametrize("side", [(1, 1), (1, 5000), (7, 7), (8, 8), (9, 3000)])

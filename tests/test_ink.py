@@ -2,7 +2,7 @@ import cv2
 import numpy as np
 import pytest
 
-from digits.ink import extract_ink, flat_paper, is_light_on_dark
+from digits.reading.ink import extract_ink, flat_paper, is_light_on_dark
 
 SHAPE = (300, 240)
 
@@ -20,7 +20,7 @@ def picture(ink, paper, pen, noise=0.0):
     paper = np.broadcast_to(np.float32(paper), (*SHAPE, 3))
     mixed = paper * (1 - ink[..., None]) + np.float32(pen) * ink[..., None]
     mixed += np.random.default_rng(0).normal(0, noise, (*SHAPE, 1)) if noise else 0
-    return np.uint8(np.clip(mixed, 0, 255))
+    return np.clip(mixed, 0, 255).astype(np.uint8)
 
 
 LAMP = np.linspace(90, 250, SHAPE[1])[None, :, None].repeat(SHAPE[0], 0)
@@ -88,7 +88,5 @@ def test_a_drawings_ground_is_flat():
     picture = np.full((*SHAPE, 3), (200, 230, 240), np.uint8)
     picture[100:200, 100:120] = 30
     assert flat_paper(picture) == (200, 230, 240, 0)
-    noisy = np.clip(
-        picture + np.random.default_rng(0).normal(0, 3, picture.shape), 0, 255
-    )
-    assert flat_paper(np.uint8(noisy)) is None
+    noisy = picture + np.random.default_rng(0).normal(0, 3, picture.shape)
+    assert flat_paper(np.clip(noisy, 0, 255).astype(np.uint8)) is None

@@ -12,7 +12,7 @@ import pytest
 
 import load_model
 from conftest import ROOT
-from digits import network
+from digits.model import model_file
 
 IMAGES = ROOT / "assets" / "images"
 ONE = str(IMAGES / "1a.jpg")
@@ -76,7 +76,7 @@ def test_threshold(capsys):
 
 def test_bad_pictures_do_not_stop_the_others(capsys, tmp_path):
     (tmp_path / "empty.png").write_bytes(b"")
-    (tmp_path / "text.jpg").write_text("hello")
+    (tmp_path / "text.jpg").write_text("hello", "utf-8")
     (tmp_path / "cut.jpg").write_bytes((IMAGES / "1a.jpg").read_bytes()[:9000])
     cv2.imwrite("dot.png", np.zeros((1, 1), np.uint8))
     (tmp_path / "folder").mkdir()
@@ -100,11 +100,11 @@ def test_usage_errors(flags, capsys):
 @pytest.mark.parametrize(
     ("write", "reason"),
     [
-        (lambda path: None, "no such file"),
-        (lambda path: path.write_text("text"), "not an HDF5 file"),
+        (lambda path: None, "no such model file"),
+        (lambda path: path.write_text("text", "utf-8"), "not an HDF5 file"),
         (lambda path: h5py.File(path, "w").close(), "no model file of this suite"),
         (
-            lambda path: path.write_bytes(network.SHIPPED.read_bytes()[:5000]),
+            lambda path: path.write_bytes(model_file.SHIPPED.read_bytes()[:5000]),
             "damaged",
         ),
     ],
@@ -115,6 +115,59 @@ def test_bad_model_files(capsys, tmp_path, write, reason):
     status, lines, errors = read(capsys, ONE, "--weights", path)
     assert (status, lines, len(errors)) == (1, [], 1)
     assert str(path) in errors[0] and reason in errors[0]
+
+
+def test_an_empty_folder(capsys, tmp_path):
+    (tmp_path / "empty").mkdir()
+    for flags in ([], ["--save_image", "out.png"], ["--save_image", "out"], ["--json"]):
+        status, _, errors = read(capsys, "empty", *flags)
+        assert status == 1
+        assert [error.split(" (")[0] for error in errors] == [
+            "empty: no pictures in this folder"
+        ]
+    assert [path.name for path in tmp_path.iterdir()] == ["empty"]
+
+
+def test_an_empty_folder_takes_no_name(capsys, tmp_path):
+    (tmp_path / "1a").mkdir()
+    assert read(capsys, "1a", ONE, "--save_image", "out.png")[0] == 1
+    assert (tmp_path / "out.png").is_file()
+    assert read(capsys, "1a", ONE, "--save_image", "out")[0] == 1
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["1a.png"]
+
+
+def test_answers_come_in_the_order_of_the_arguments(capfd, tmp_path):
+    """What fails too: --json tells of both on stdout."""
+    (tmp_path / "empty").mkdir()
+    names = ["gone.png", ONE, "empty", str(IMAGES / "2b.png"), "/dev/zero"]
+    status, lines, errors = read(capfd, *names, "--json")
+    assert status == 1 and len(errors) == 3
+    answers = list(map(json.loads, lines))
+    assert [answer["file"] for answer in answers] == names
+    assert ["error" in answer for answer in answers] == [True, False, True, False, True]
+
+
+def test_no_warning_reaches_the_user():
+    command = [sys.executable, "-W", "error", ROOT / "load_model.py", IMAGES]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_the_installed_command_is_this_script():
+    import tomllib
+
+    text = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+    scripts = tomllib.loads(text)["project"]["scripts"]
+    module, function = scripts[load_model.INSTALLED].split(":")
+    assert getattr(sys.modules[module], function) is load_model.main
+
+
+def test_the_help_of_the_installed_command_names_it(monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["/usr/bin/read-digits"])
+    with pytest.raises(SystemExit):
+        load_model.main(["--help"])
+    printed = capsys.readouterr().out
+    assert "read-digits photo.jpg" in printed and "load_model.py" not in printed
 
 
 def test_save_image(capsys, tmp_path):
@@ -212,12 +265,13 @@ def imported_packages(*command):
     return {name.split(".")[0] for name in names}
 
 
-def test_needs_three_packages_alone():
-    bare = imported_packages("-c", "import numpy, cv2, h5py")
+def test_needs_four_packages_alone():
+    bare = imported_packages("-c", "import numpy, cv2, h5py, onnxruntime")
     found = imported_packages(ROOT / "load_model.py", ONE)
     assert found - bare - sys.stdlib_module_names == {"digits"}
 
 
+@pytest.mark.slow
 def test_many_pictures_are_read_by_processes(capsys, monkeypatch):
     alone = read(capsys, IMAGES, "gone.png")
     monkeypatch.setattr(load_model, "MANY", 2)

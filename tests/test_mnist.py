@@ -2,12 +2,14 @@ import functools
 import gzip
 import hashlib
 import http.server
+import os
 import threading
 
 import numpy as np
 import pytest
 
-from digits import UserError, mnist, results
+from digits import UserError, mnist
+from digits.experiment import results
 
 IMAGES = np.arange(6 * 784, dtype=np.uint32).astype(np.uint8).reshape(6, 28, 28)
 LABELS = np.arange(6, dtype=np.uint8)
@@ -87,6 +89,14 @@ def test_named_folder_without_data(tmp_path, tiny_mnist):
         mnist.read_mnist(tmp_path)
 
 
+def test_a_pipe_is_no_file_of_the_data(tmp_path, tiny_mnist):
+    folder = write_folder(tmp_path / "data", tiny_mnist, False)
+    (folder / "t10k-labels-idx1-ubyte").unlink()
+    os.mkfifo(folder / "t10k-labels-idx1-ubyte")  # reading it would wait for ever
+    with pytest.raises(UserError, match="--data_dir names it"):
+        mnist.read_mnist(folder)
+
+
 @pytest.mark.parametrize("damage", [lambda c: c[:-9], lambda c: b"x" * len(c)])
 def test_damaged_file_is_named(tmp_path, tiny_mnist, damage):
     folder = write_folder(tmp_path / "data", tiny_mnist, True)
@@ -131,6 +141,22 @@ def test_download_tries_the_next_mirror(tmp_path, tiny_mnist, mirror):
     assert len(list(cache.iterdir())) == 4
 
 
+def test_what_is_downloaded_is_read_and_kept_in_the_cache(
+    tmp_path, tiny_mnist, monkeypatch
+):
+    cache, calls = tmp_path / "cache", []
+
+    def download(folder):
+        calls.append(folder)
+        write_folder(folder, tiny_mnist, True)
+
+    monkeypatch.setattr(mnist, "cache_folder", lambda: cache)
+    monkeypatch.setattr(mnist, "download", download)
+    for _ in range(2):
+        assert_tiny(mnist.read_mnist())
+    assert calls == [cache]
+
+
 def test_download_that_fails_leaves_nothing(tmp_path, tiny_mnist, mirror):
     folder, address = mirror
     write_folder(folder / "bad", dict.fromkeys(tiny_mnist, b"no MNIST"), True)
@@ -160,6 +186,28 @@ def test_split_is_fixed():
     np.testing.assert_array_equal(first.validation_images, second.validation_images)
     sizes = [len(labels) for labels in first[2:7:2]]
     assert sizes == [1257, 180, 360]
+
+
+def test_split_parts_the_images_after_a_shuffle():
+    dataset = mnist.load("sklearn_digits")
+    images, labels = mnist.read_sklearn_digits()
+    order = np.random.default_rng(0).permutation(1437)
+    np.testing.assert_array_equal(dataset.train_images, images[order[:1257]])
+    np.testing.assert_array_equal(dataset.validation_labels, labels[order[1257:]])
+    np.testing.assert_array_equal(dataset.test_images, images[1437:])
+    np.testing.assert_array_equal(dataset.test_labels, labels[1437:])
+
+
+def test_sklearn_digits_need_scikit_learn(monkeypatch):
+    monkeypatch.setattr(mnist.importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(UserError, match="pip install scikit-learn"):
+        mnist.load("sklearn_digits")
+
+
+def test_parse_idx():
+    numbers = np.arange(-3, 3, dtype=">i4").reshape(2, 3)
+    np.testing.assert_array_equal(mnist.parse_idx(idx(numbers)), numbers)
+    np.testing.assert_array_equal(mnist.parse_idx(idx(IMAGES)), IMAGES)
 
 
 @pytest.fixture

@@ -2,7 +2,8 @@ import cv2
 import numpy as np
 import pytest
 
-from digits.normalise import SIZE, evened, normalise, stroke_width, thicken
+from digits.image import SIZE, stroke_width
+from digits.reading.normalise import evened, normalise, thicken
 
 
 def ring(size, stroke):
@@ -24,7 +25,7 @@ def test_image_is_like_mnists(size, stroke):
     image = normalise(ring(size, stroke))
     assert image.shape == (SIZE, SIZE)
     assert image.dtype == np.uint8
-    _, _, width, height = cv2.boundingRect(np.uint8(image > 30))
+    _, _, width, height = cv2.boundingRect((image > 30).astype(np.uint8))
     assert 18 <= max(width, height) <= 20
     assert image.max() > 230  # a hairline too is ink
     np.testing.assert_allclose(middle_of(image), 13.5, atol=0.6)
@@ -61,11 +62,13 @@ def test_no_ink():
 def test_mnist_stays_mnist(real_mnist, shipped):
     """Digits cut out of MNIST's test images come back as they were, nearly all."""
     images, labels = real_mnist.test_images[:1000], real_mnist.test_labels[:1000]
-    again = []
+    normalised = []
     for image in images:
         x, y, width, height = cv2.boundingRect(image)
-        again.append(normalise(image[y : y + height, x : x + width]))
-    errors = (shipped.probabilities(np.array(again)).argmax(axis=1) != labels).sum()
+        normalised.append(normalise(image[y : y + height, x : x + width]))
+    errors = (
+        shipped.probabilities(np.array(normalised)).argmax(axis=1) != labels
+    ).sum()
     assert errors <= 12
 
 

@@ -1,7 +1,8 @@
 import io
-import time
 
-from digits.progress import Foretold, Progress
+import pytest
+
+from digits.terminal.progress import Progress
 
 
 class Terminal(io.StringIO):
@@ -9,14 +10,20 @@ class Terminal(io.StringIO):
         return True
 
 
-def test_a_log_gets_a_line_now_and_then():
+def test_a_log_gets_a_line_every_quarter():
     stream = io.StringIO()
     bar = Progress("Reading", 1000, stream)
     for _ in range(1000):
         bar.update(note="loss 0.1")
     bar.close()
     lines = stream.getvalue().splitlines()
-    assert len(lines) == 4
+    assert [line.split("] ")[1][:4] for line in lines] == [
+        " 25%",
+        " 50%",
+        " 75%",
+        "100%",
+    ]
+    assert lines[0].startswith("Reading [#######.....................]  25%")
     assert lines[-1].startswith("Reading [############################] 100% 0 s")
     assert lines[-1].endswith("loss 0.1")
 
@@ -31,6 +38,15 @@ def test_a_terminal_gets_one_line():
     assert "100%" in stream.getvalue()
 
 
+def test_time_left(monkeypatch):
+    now = iter([100.0, 101.0, 110.0, 110.0, 110.0])
+    monkeypatch.setattr("time.monotonic", lambda: next(now))
+    stream = Terminal()
+    bar = Progress("Reading", 4, stream)
+    bar.update()
+    assert " 25% 30 s left" in stream.getvalue()
+
+
 def test_unknown_total():
     stream = io.StringIO()
     bar = Progress("Downloading", 0, stream)
@@ -40,26 +56,30 @@ def test_unknown_total():
     assert stream.getvalue() == ""
 
 
-def test_other_text_gets_an_empty_line():
+def test_reset_counts_from_0():
+    stream = Terminal()
+    bar = Progress("Downloading", 0, stream)
+    bar.total = 100  # as pooch sets it
+    bar.update(60)
+    bar.reset()
+    bar.update(50)
+    bar.close()
+    assert " 50%" in stream.getvalue().splitlines()[-1]
+
+
+def test_an_error_leaves_an_empty_line():
+    stream = Terminal()
+    with pytest.raises(KeyError), Progress("Reading", 2, stream) as bar:
+        bar.update()
+        raise KeyError
+    assert stream.getvalue().endswith("\r\033[K")
+    assert "\n" not in stream.getvalue()
+
+
+def test_clear_empties_the_line():
     stream = Terminal()
     with Progress("Reading", 2, stream) as bar:
         bar.update()
         bar.clear()
         assert stream.getvalue().endswith("\r\033[K")
     assert stream.getvalue().count("\n") == 1
-
-
-def test_what_takes_longer_than_foretold_stays_below_the_whole():
-    stream = io.StringIO()
-    with Foretold("Fitting", 0.2, stream):
-        time.sleep(0.5)
-        assert "99%" in stream.getvalue() and "100%" not in stream.getvalue()
-    assert stream.getvalue().splitlines()[-1].startswith("Fitting [####")
-    assert "100%" in stream.getvalue()
-
-
-def test_what_is_not_foretold_shows_nothing():
-    stream = io.StringIO()
-    with Foretold("Fitting", 0, stream):
-        time.sleep(0.2)
-    assert not stream.getvalue()

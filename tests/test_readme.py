@@ -1,23 +1,35 @@
+"""README and docs: commands run, links lead somewhere, tables are as measured."""
+
 import ast
 import re
 import shlex
 import subprocess
 import sys
+import tomllib
 
 import pytest
 
+import CNN_MNIST
+import load_model
 import tf_cnn
+from baselines import compare, knn
 from benchmarks import readme
 from conftest import ROOT, TINY
-from digits import network, recorded
+from digits.experiment import recorded
+from digits.model import model_file
 
-TEXT = (ROOT / "README.md").read_text()
-COMMANDS = [
-    line
-    for block in re.findall(r"```sh\n(.*?)```", TEXT, re.DOTALL)
-    for line in block.splitlines()
-    if line.startswith("python3 ") and "-m venv" not in line
-]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+TEXTS = {path: path.read_text(encoding="utf-8") for path in readme.DOCUMENTS}
+PAGES = [*readme.DOCUMENTS, ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md"]
+COMMANDS = list(
+    dict.fromkeys(
+        re.sub(r" +#.*", "", line)
+        for text in TEXTS.values()
+        for block in re.findall(r"```sh\n(.*?)```", text, re.DOTALL)
+        for line in block.splitlines()
+        if line.startswith("python3 ") and "-m venv" not in line
+    )
+)
 # Training for a moment on data that needs no download.
 BUDGET = {
     "tf_cnn.py": TINY,
@@ -35,6 +47,11 @@ RECORDING = {
     "benchmarks/real_pictures.py",
     "benchmarks/train.py",
 }
+FLAGS = {
+    "reading.md": [load_model.parse_args],
+    "training.md": [tf_cnn.parse_args, CNN_MNIST.parse_args],
+    "baselines.md": [knn.main, compare.parse_args],
+}
 
 
 def test_commands_are_found():
@@ -42,9 +59,13 @@ def test_commands_are_found():
     assert scripts == {*BUDGET, *RECORDING, "load_model.py"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("script", dict.fromkeys(c.split()[1] for c in COMMANDS))
 def test_commands_from_another_folder(script, tmp_path):
-    """A script's commands run in the README's order: one loads what another saved."""
+    """A script's commands run in the documents' order: one loads what another saved."""
+    if script in RECORDING:
+        run(f"python3 {script}", tmp_path)
+        return
     for command in COMMANDS:
         if command.split()[1] == script:
             run(command, tmp_path)
@@ -60,7 +81,7 @@ def run(command, folder):
     if "--ensemble" in arguments:
         arguments += ["--ensemble", "2"]  # more take longer, and show no more
     done = subprocess.run(
-        [sys.executable, ROOT / script, *arguments],
+        [sys.executable, "-W", "error::RuntimeWarning", ROOT / script, *arguments],
         cwd=folder,
         capture_output=True,
         text=True,
@@ -72,13 +93,26 @@ def run(command, folder):
         assert noise not in done.stderr
 
 
+def test_no_command_writes_to_assets():
+    for command in COMMANDS:
+        writes = re.search(r"--(save_weights|save_model|save_image) assets/", command)
+        assert not writes or "--load_model 1" in command, command
+
+
 def without_confidence(text):
     """Another processor's arithmetic may change the last figure."""
     return re.sub(r"\(\d+\.\d %\)", "", text)
 
 
-def test_tables_are_those_of_the_recorded_results():
-    assert without_confidence(readme.render(TEXT)) == without_confidence(TEXT)
+@pytest.mark.parametrize("path", TEXTS, ids=lambda path: path.name)
+def test_tables_are_those_of_the_recorded_results(path):
+    rendered = readme.render(TEXTS[path])
+    assert without_confidence(rendered) == without_confidence(TEXTS[path])
+
+
+def test_every_block_stands_somewhere():
+    text = "".join(TEXTS.values())
+    assert {match[1] for match in readme.MARKED.finditer(text)} == readme.BLOCKS.keys()
 
 
 def test_docstrings_claim_what_was_measured():
@@ -87,25 +121,102 @@ def test_docstrings_claim_what_was_measured():
             continue
         claim = recorded.accuracy_cell(row).split(" (")[0]
         script = ROOT / row["script"].split()[0]
-        docstring = ast.get_docstring(ast.parse(script.read_text()))
+        docstring = ast.get_docstring(ast.parse(script.read_text(encoding="utf-8")))
         assert claim in docstring, row["script"]
 
 
 def test_the_shipped_network_s_command_still_means_what_made_it():
-    _, attributes = network.read(network.SHIPPED)
+    _, attributes = model_file.read(model_file.SHIPPED)
     script, *arguments = shlex.split(attributes["command"])[1:]
-    assert script == tf_cnn.SCRIPT
+    assert script == "tf_cnn.py"
     assert vars(tf_cnn.parse_args(arguments)) == attributes["arguments"]
 
 
-def test_pictures_exist():
-    for path in re.findall(r'(?:\]\(|src=")(assets/[^)"]+)', TEXT):
-        assert (ROOT / path).is_file(), path
+@pytest.mark.parametrize("name", FLAGS)
+def test_the_flags_of_a_page_are_those_of_its_scripts(name, capsys):
+    text = (ROOT / "docs" / name).read_text(encoding="utf-8")
+    rows = "\n".join(line for line in text.splitlines() if line.startswith("| `"))
+    for parse in FLAGS[name]:
+        with pytest.raises(SystemExit):
+            parse(["--help"])
+    help_text = capsys.readouterr().out
+    known = set(re.findall(r"^  (?:-\w.*, )?(--\w+)", help_text, re.MULTILINE))
+    cells = "".join(row.split(" | ")[0] for row in rows.splitlines())
+    assert set(re.findall(r"--[a-z_]+", cells)) == known - {"--help"}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda path: path.name)
+def test_links_lead_somewhere(page):
+    text = page.read_text(encoding="utf-8")
+    for link in re.findall(r'(?:\]\(|src=")([^)"]+)', text):
+        if link.startswith("https://"):
+            continue
+        name, _, anchor = link.partition("#")
+        target = page.parent / name if name else page
+        assert target.exists(), link
+        if anchor:
+            assert anchor in anchors(target.read_text(encoding="utf-8")), link
+
+
+def anchors(text):
+    """Return the anchors that GitHub makes of a page's headings."""
+    headings = re.findall(r"^#+ (.*)$", text, re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", h.lower()).replace(" ", "-") for h in headings}
+
+
+def test_the_diagram_of_rooms_shows_the_imports():
+    text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    diagram = text.split("```mermaid\n")[1].split("```")[0]
+    drawn = set(re.findall(r"^ +(\w+) --> (\w+)$", diagram, re.MULTILINE))
+    found = {
+        (room, other)
+        for room, paths in rooms().items()
+        for path in paths
+        for other in imported(path)
+        if other != room and other in rooms()
+    }
+    assert drawn <= found
+    implied = set(drawn)
+    for _ in drawn:
+        implied |= {(a, d) for a, b in implied for c, d in drawn if b == c}
+    assert found <= implied
+
+
+def rooms():
+    """Return {name of a script or room: its files}."""
+    scripts = {path.stem: [path] for path in ROOT.glob("*.py")}
+    folders = [ROOT / "baselines", ROOT / "benchmarks", *(ROOT / "digits").iterdir()]
+    inside = {path.stem: [path] for path in (ROOT / "digits").glob("[a-z]*.py")}
+    packages = {f.name: list(f.glob("*.py")) for f in folders if f.is_dir()}
+    return scripts | inside | {name: files for name, files in packages.items() if files}
+
+
+def imported(path):
+    """Yield the scripts and rooms that a file imports, lazily too."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        names = []
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            names = [f"{node.module}.{alias.name}" for alias in node.names]
+        elif (
+            isinstance(node, ast.Call) and getattr(node.func, "id", "") == "LazyModule"
+        ):
+            names = [node.args[0].value]
+        for name in names:
+            first, *others = name.split(".")
+            yield others[0] if first == "digits" and others else first
+
+
+def test_pip_install_gives_the_command_that_the_readme_names():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    assert "`read-digits`" in README
+    assert "read-digits" in project["project"]["scripts"]
 
 
 def test_ci_runs_the_test_command():
-    assert "requirements-dev.txt" in (ROOT / ".ci" / "run").read_text()
-    (command,) = re.findall(
-        r"^python3 -m venv.*requirements-dev.*$", TEXT, re.MULTILINE
-    )
-    assert command.endswith("-m pytest")
+    text = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
+    assert "requirements-dev.txt" in text
+    pattern = r"^python3 -m venv.*requirements-dev.*$"
+    (command,) = re.findall(pattern, README, re.MULTILINE)
+    assert command.endswith("-m pytest --numprocesses=auto")

@@ -4,29 +4,29 @@ import cv2
 import numpy as np
 import pytest
 
-from conftest import piece_of
-from digits import junk
-from digits.find import Piece
-from digits.look import Look, look_at
-from digits.split import (
+from conftest import region_of
+from digits.reading.classify import Classified, classify
+from digits.reading.segment import Region
+from digits.reading.split import (
     BEND,
-    cheapest_ways,
-    likeliest_way,
+    cheapest_seams,
+    find_cuts,
+    likeliest_sequence,
     may_be_several,
     parts_between,
-    seams,
     split_where_better,
 )
+from digits.synthesis import junk
 
 
 def drawn(name):
     """Return the ink of the only digit in one of assets/images, 70x100 pixels."""
-    return cv2.resize(piece_of(name).ink, (70, 100), interpolation=cv2.INTER_AREA)
+    return cv2.resize(region_of(name).ink, (70, 100), interpolation=cv2.INTER_AREA)
 
 
-def as_piece(ink):
+def as_region(ink):
     height, width = ink.shape
-    return Piece(5, 9, width, height, ink)
+    return Region(5, 9, width, height, ink)
 
 
 @pytest.mark.parametrize(
@@ -42,26 +42,26 @@ def test_touching_digits_are_split(names, shipped):
     ink = drawn(names[0])
     for name in names[1:]:
         ink = junk.side_by_side(ink, drawn(name), -3)
-    (look,) = look_at([as_piece(ink)], shipped)
-    found = split_where_better([look], shipped)
+    (candidate,) = classify([as_region(ink)], shipped)
+    found = split_where_better([candidate], shipped)
     assert [part.digit for part in found] == [int(name[0]) for name in names]
-    places = [part.piece.x for part in found]
+    places = [part.region.x for part in found]
     assert places == sorted(places) and places[0] == 5
 
 
 @pytest.mark.parametrize("name", ["0a.jpg", "8a.jpg"])
 def test_a_digit_stays_whole(name, shipped):
-    (look,) = look_at([as_piece(cv2.resize(drawn(name), (115, 100)))], shipped)
-    unsure = look._replace(probabilities=0.8 * look.probabilities)
+    (candidate,) = classify([as_region(cv2.resize(drawn(name), (115, 100)))], shipped)
+    unsure = candidate._replace(probabilities=0.8 * candidate.probabilities)
     assert may_be_several(unsure)
     assert split_where_better([unsure], shipped) == [unsure]
 
 
 def test_pages_of_words_are_not_split(shipped):
     ink = junk.side_by_side(drawn("2a.jpg"), drawn("3a.jpg"), -3)
-    looks = look_at(12 * [as_piece(ink)], shipped)
-    assert len(split_where_better(looks[:3], shipped)) == 6
-    assert split_where_better(looks, shipped) is looks
+    classified = classify(12 * [as_region(ink)], shipped)
+    assert len(split_where_better(classified[:3], shipped)) == 6
+    assert split_where_better(classified, shipped) is classified
 
 
 def bars(height, slant):
@@ -77,7 +77,7 @@ def bars(height, slant):
 @pytest.mark.parametrize("slant", [-6, 0, 6])
 def test_a_seam_follows_the_gap(height, slant):
     ink = bars(height, slant)
-    cuts = seams(ink)
+    cuts = find_cuts(ink)
     assert cuts.shape[1] == height
     crossed = [int(ink[np.arange(height), cut].sum(dtype=int)) for cut in cuts]
     assert min(crossed) == 0
@@ -86,33 +86,33 @@ def test_a_seam_follows_the_gap(height, slant):
 
 @pytest.mark.parametrize("width", [40, 41, 42, 43, 44, 160])
 def test_seams_keep_within_the_ink(width):
-    cuts = seams(np.full((40, width), 255, np.uint8))
+    cuts = find_cuts(np.full((40, width), 255, np.uint8))
     assert len(cuts) and cuts.min() > 0 and cuts.max() < width
 
 
 def test_too_narrow_for_a_seam():
-    assert len(seams(np.full((90, 20), 255, np.uint8))) == 0
+    assert len(find_cuts(np.full((90, 20), 255, np.uint8))) == 0
 
 
-def test_cheapest_ways_are_those_of_all():
+def test_cheapest_seams_are_those_of_all():
     costs = np.random.default_rng(0).random((5, 3, 4))
-    found = cheapest_ways(costs)
+    found = cheapest_seams(costs)
     rows = np.arange(5)
     for strip in range(3):
-        ways = [
-            (costs[rows, strip, way].sum() + BEND * abs(np.diff(way)).sum(), way)
-            for way in itertools.product(range(4), repeat=5)
-            if abs(np.diff(way)).max() <= 1
+        seams = [
+            (costs[rows, strip, seam].sum() + BEND * abs(np.diff(seam)).sum(), seam)
+            for seam in itertools.product(range(4), repeat=5)
+            if abs(np.diff(seam)).max() <= 1
         ]
-        assert tuple(found[strip]) == min(ways)[1]
+        assert tuple(found[strip]) == min(seams)[1]
 
 
 def test_parts_share_the_ink():
-    piece = as_piece(bars(60, 5))
-    cuts = seams(piece.ink)
-    parts = parts_between(cuts, piece)
+    region = as_region(bars(60, 5))
+    cuts = find_cuts(region.ink)
+    parts = parts_between(cuts, region)
     assert (0, len(cuts) + 1) not in parts
-    total = piece.ink.sum(dtype=int)
+    total = region.ink.sum(dtype=int)
     neighbours = [
         (left, right)
         for (start, left), (right, end) in itertools.product(parts, repeat=2)
@@ -124,36 +124,39 @@ def test_parts_share_the_ink():
         assert first.ink.sum(dtype=int) + second.ink.sum(dtype=int) == total
 
 
-def test_parts_of_a_way_share_the_ink():
+def test_parts_of_a_sequence_share_the_ink():
     random = np.random.default_rng(0)
-    piece = as_piece(np.uint8(255 * (random.random((60, 150)) < 0.2)))
-    cuts = seams(piece.ink)
+    region = as_region(np.uint8(255 * (random.random((60, 150)) < 0.2)))
+    cuts = find_cuts(region.ink)
     assert (np.diff(cuts, axis=0) >= 0).all()
-    parts = parts_between(cuts, piece)
+    parts = parts_between(cuts, region)
     last = len(cuts) + 1
-    ways = [
+    sequences = [
         (parts[0, one], parts[one, other], parts[other, last])
         for one, other in itertools.combinations(range(1, last), 2)
         if {(0, one), (one, other), (other, last)} <= parts.keys()
     ]
-    assert ways
-    for way in ways:
-        assert sum(part.ink.sum(dtype=int) for part in way) == piece.ink.sum(dtype=int)
+    assert sequences
+    total = region.ink.sum(dtype=int)
+    for sequence in sequences:
+        assert sum(part.ink.sum(dtype=int) for part in sequence) == total
 
 
-def look_of(chance):
-    return Look(None, None, np.float32([chance, *10 * [0]]))
+def classified_as(confidence):
+    ink = np.zeros((28, 28), np.uint8)
+    probabilities = np.array([confidence, *10 * [0]], np.float32)
+    return Classified(as_region(ink), ink, probabilities)
 
 
-def test_likeliest_way():
-    looks = {
-        (0, 1): look_of(0.9),
-        (1, 3): look_of(0.8),
-        (0, 2): look_of(0.5),
-        (2, 3): look_of(1.0),
-        (1, 2): look_of(0.5),
+def test_likeliest_sequence():
+    classified = {
+        (0, 1): classified_as(0.9),
+        (1, 3): classified_as(0.8),
+        (0, 2): classified_as(0.5),
+        (2, 3): classified_as(1.0),
+        (1, 2): classified_as(0.5),
     }
-    chance, way = likeliest_way(looks, 3)
-    assert chance == pytest.approx(0.72)
-    assert way == [looks[0, 1], looks[1, 3]]
-    assert likeliest_way(looks, 4) == (0.0, [])
+    confidence, sequence = likeliest_sequence(classified, 3)
+    assert confidence == pytest.approx(0.72)
+    assert sequence == [classified[0, 1], classified[1, 3]]
+    assert likeliest_sequence(classified, 4) == (0.0, [])

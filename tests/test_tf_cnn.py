@@ -1,5 +1,6 @@
 import csv
 import json
+import os
 import shutil
 
 import h5py
@@ -10,24 +11,44 @@ import tensorflow as tf
 
 import CNN_MNIST
 import tf_cnn
-from conftest import TINY, assert_agrees
-from digits import flags, geometry, mnist, network
+from conftest import ROOT, TINY, assert_agrees
+from digits import mnist
+from digits.experiment import flags
+from digits.model import geometry, model_file
+from digits.model.classifier import DIGITS, NO_DIGIT, Classifier
+from digits.training import checkpoint, export, renderings
+from digits.training.checkpoint import NetworkShape
+from digits.training.ensemble import Ensemble
+
+SHAPE = NetworkShape([2, 2, 3], [3], "relu", 10)
+
+
+def new_ensemble(shape, views):
+    return Ensemble([tf_cnn.ConvolutionalNetwork(view, shape) for view in views])
+
+
+def parameters_of(shape):
+    sizes = tf_cnn.ConvolutionalNetwork.variable_shapes(shape).values()
+    return sum(int(np.prod(size)) for size in sizes)
+
+
+def restore(path, attributes):
+    return checkpoint.restore(path, attributes, tf_cnn.ConvolutionalNetwork)
 
 
 def test_files_of_a_run(tf_model):
     output = tf_model.parent / "output"
-    results = json.loads((output / "results.json").read_text())
+    results = json.loads((output / "results.json").read_text(encoding="utf-8"))
     assert results["script"] == "tf_cnn.py"
     assert results["dataset"] == "sklearn_digits"
     assert results["test_images"] == 360
     assert len(results["wrong_indices"]) == results["test_errors"]
     assert np.sum(results["confusion_matrix"]) == 360
     assert {"tensorflow", "numpy", "python"} <= results["versions"].keys()
-    with open(output / "history.csv") as file:
+    with open(output / "history.csv", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     assert [(row["network"], row["epoch"]) for row in rows] == [("1", "1"), ("2", "1")]
     assert float(rows[-1]["seconds"]) == results["validation"]["seconds"]
-    assert 0 < results["validation"]["validation_accuracy"] < 1
     for name in ("training_curves", "confusion_matrix", "misread_digits"):
         content = (output / f"{name}.png").read_bytes()
         assert content.startswith(b"\x89PNG")
@@ -37,67 +58,52 @@ def test_loaded_network_scores_what_was_printed(tf_model, capsys):
     flags = ["--dataset", "sklearn_digits", "--load_model", "1"]
     assert tf_cnn.main([*flags, "--save_weights", str(tf_model)]) == 0
     printed = capsys.readouterr().out.strip()
-    test = network.read(tf_model)[1]["test"]
+    test = model_file.read(tf_model)[1]["test"]
     assert printed == f"sklearn_digits test accuracy: {test}"
 
 
 def test_a_file_of_the_other_script(keras_model, capsys):
     flags = ["--dataset", "sklearn_digits", "-l", "-w", str(keras_model)]
     assert tf_cnn.main(flags) == 0
-    assert network.read(keras_model)[1]["test"] in capsys.readouterr().out
+    assert model_file.read(keras_model)[1]["test"] in capsys.readouterr().out
 
 
 def test_attributes(tf_model):
-    attributes = network.read(tf_model)[1]
+    attributes = model_file.read(tf_model)[1]
     assert attributes["command"].startswith(
         "python3 tf_cnn.py --dataset sklearn_digits"
     )
     assert attributes["arguments"]["dense_layers"] == [16]
     assert attributes["seed"] == 0
-    assert 0.1 <= attributes["temperature"] <= 10
     assert attributes["versions"]["tensorflow"] == tf.__version__
 
 
 @pytest.mark.parametrize("is_shipped", [True, False])
-def test_tensorflow_and_opencv_agree(is_shipped, tf_model):
-    path = network.SHIPPED if is_shipped else tf_model
-    onnx, attributes = network.read(path)
+def test_tensorflow_and_onnx_runtime_agree(is_shipped, tf_model):
+    path = model_file.SHIPPED if is_shipped else tf_model
+    onnx, attributes = model_file.read(path)
     images = mnist.read_sklearn_digits()[0][:1000]
-    model = tf_cnn.restore(path, attributes)
-    logits = tf_cnn.predict_logits(model, images) / attributes["temperature"]
-    assert_agrees(network.Network(onnx), images, tf.nn.softmax(logits).numpy())
+    model = restore(path, attributes)
+    logits = model.logits(images) / attributes["temperature"]
+    assert_agrees(Classifier(onnx), images, tf.nn.softmax(logits).numpy())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("activation", flags.ACTIVATIONS)
-def test_every_activation_runs_in_opencv(activation):
-    networks = [
-        tf_cnn.ConvolutionalNetwork(view, [2, 2, 2], [3], activation, 10, seed=0)
-        for view in ("plain", "upright")
-    ]
-    model = tf_cnn.Ensemble(networks)
+def test_every_activation_is_exported(activation):
+    model = new_ensemble(SHAPE._replace(activation=activation), ["plain", "upright"])
+    model.temperature = 2.0
     images = mnist.read_sklearn_digits()[0][:20]
-    graph = network.Network(tf_cnn.to_onnx(model, 2.0))
-    expected = tf.nn.softmax(tf_cnn.predict_logits(model, images) / 2).numpy()
-    found = graph.probabilities(images)[:, :10]
-    np.testing.assert_allclose(found, expected, atol=1e-5)
-
-
-@pytest.mark.parametrize("side", [3, 4, 14])
-@pytest.mark.parametrize("stride", [1, 2])
-def test_a_product_convolves(side, stride):
-    random = np.random.default_rng(0)
-    images = random.normal(size=(2, side, side, 5)).astype(np.float32)
-    kernel = random.normal(size=(3, 3, 5, 4)).astype(np.float32)
-    bias = random.normal(size=4).astype(np.float32)
-    expected = tf_cnn.convolve(images, kernel, bias, stride)
-    found = tf_cnn.convolve_by_product(images, kernel, bias, stride)
+    classifier = Classifier(export.to_onnx(model.probabilities))
+    expected = tf.nn.softmax(model.logits(images) / 2).numpy()
+    found = classifier.probabilities(images)[:, :10]
     np.testing.assert_allclose(found, expected, atol=1e-5)
 
 
 def test_same_seed_same_weights(tf_model):
     flags = ["--dense_layers", "16", "--save_weights", "again.hdf5"]
     assert tf_cnn.main([*TINY, *flags]) == 0
-    first, second = map(network.read_variables, (tf_model, "again.hdf5"))
+    first, second = map(model_file.read_variables, (tf_model, "again.hdf5"))
     assert first.keys() == second.keys() and len(first) == 38
     for name in first:
         np.testing.assert_array_equal(first[name], second[name])
@@ -114,30 +120,30 @@ def ensemble(tmp_path_factory):
 
 
 def test_networks_of_an_ensemble_are_those_of_their_seeds(ensemble):
-    stored = network.read_variables(ensemble)
+    stored = model_file.read_variables(ensemble)
     assert tf_cnn.main([*TINY, "--seed", "2", "--save_weights", "alone.hdf5"]) == 0
-    alone = network.read_variables("alone.hdf5")
+    alone = model_file.read_variables("alone.hdf5")
     assert len(stored) == 2 * len(alone)
     for name, value in alone.items():
         # Its networks, of two views, are the third and the fourth of the ensemble.
         in_ensemble = name.replace("k2", "k4").replace("k1", "k3")
         np.testing.assert_array_equal(stored[in_ensemble], value)
-    summary = json.loads((ensemble.parent / "results.json").read_text())
-    test = network.read("alone.hdf5")[1]["test"]
+    summary = json.loads((ensemble.parent / "results.json").read_text(encoding="utf-8"))
+    test = model_file.read("alone.hdf5")[1]["test"]
     assert [member["seed"] for member in summary["networks"]] == [1, 2]
     assert summary["networks"][1]["test"] == test
 
 
 def test_an_ensemble_averages_and_is_loaded(ensemble, capsys):
-    onnx, attributes = network.read(ensemble)
+    onnx, attributes = model_file.read(ensemble)
     images = mnist.read_sklearn_digits()[0][:1000]
-    model = tf_cnn.restore(ensemble, attributes)
+    model = restore(ensemble, attributes)
     pixels = np.float32(images[..., None])
     views = {"plain": pixels, "upright": geometry.upright(pixels, np)}
     assert [member.view for member in model.networks] == 2 * ["plain", "upright"]
     each = [member(views[member.view]) for member in model.networks]
     expected = tf.nn.softmax(np.mean(each, axis=0) / attributes["temperature"])
-    assert_agrees(network.Network(onnx), images, expected.numpy())
+    assert_agrees(Classifier(onnx), images, expected.numpy())
     flags = ["--dataset", "sklearn_digits", "-l", "-w", str(ensemble)]
     assert tf_cnn.main(flags) == 0
     assert attributes["test"] in capsys.readouterr().out
@@ -151,12 +157,12 @@ def test_distilling_learns_the_teachers_answers(tf_model, ensemble, monkeypatch)
     assert tf_cnn.main([*flags, "--save_weights", "pupil.hdf5"]) == 0
     images = mnist.load("sklearn_digits").train_images
     teacher, pupil, other = (
-        network.Network(network.read(path)[0]).probabilities(images)
+        Classifier(model_file.read(path)[0]).probabilities(images)
         for path in (tf_model, "pupil.hdf5", ensemble)
     )
     assert abs(pupil - teacher).mean() < abs(other - teacher).mean() / 2
     # It is one network, and loads as such.
-    restored = tf_cnn.restore("pupil.hdf5", network.read("pupil.hdf5")[1])
+    restored = restore("pupil.hdf5", model_file.read("pupil.hdf5")[1])
     assert [member.view for member in restored.networks] == ["plain"]
 
 
@@ -164,14 +170,14 @@ def test_distilling_from_another_file(keras_model, tmp_path, capsys):
     assert tf_cnn.main([*TINY, "--distill", str(keras_model)]) == 1
     assert f"error: {keras_model}: only what tf_cnn.py" in capsys.readouterr().err
     assert tf_cnn.main([*TINY, "--distill", "none.hdf5"]) == 1
-    assert "none.hdf5: no such file" in capsys.readouterr().err
+    assert "none.hdf5: no such model file" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("temperature", [None, 0.0, "warm"])
 def test_distilling_without_a_temperature(tf_model, temperature, capsys):
-    onnx, attributes = network.read(tf_model)
+    onnx, attributes = model_file.read(tf_model)
     attributes["temperature"] = temperature
-    network.save("t.hdf5", onnx, attributes, network.read_variables(tf_model))
+    model_file.save("t.hdf5", onnx, attributes, model_file.read_variables(tf_model))
     assert tf_cnn.main([*TINY, "--distill", "t.hdf5"]) == 1
     assert capsys.readouterr().err.startswith("error: t.hdf5: damaged")
 
@@ -182,6 +188,7 @@ def test_distilling_other_classes(tf_model, capsys):
     assert "has 10 classes, not 11" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_curves_for_tensorboard(tmp_path):
     assert tf_cnn.main([*TINY, "--tensorboard", "curves"]) == 0
     (file,) = (tmp_path / "curves").iterdir()
@@ -194,20 +201,37 @@ def test_folder_for_tensorboard_is_checked_before_training(capsys, tmp_path):
     assert capsys.readouterr().err.startswith("error: file: no folder")
 
 
-def test_learning_in_parts_is_learning_step_by_step():
-    """A call of `learn` on several batches does what a call for each does."""
+def trainer_of(images, labels, *flags):
+    """Return a Trainer of a small network."""
+    args = tf_cnn.parse_args([*TINY, *flags])
+    return tf_cnn.Trainer(args, SHAPE, 0, "plain", images, labels, None)
+
+
+def test_every_step_learns():
+    """Of a single step too: the first and the last one have a rate above 0."""
     images, labels = mnist.read_sklearn_digits()
-    args = tf_cnn.parse_args([*TINY, "--batch_size", "32"])
-    trainers = [
-        tf_cnn.Trainer(args, 0, "upright", images, labels, None) for _ in range(2)
-    ]
-    chosen = np.arange(80)  # the last batch is smaller
-    trainers[0].learn(chosen, 5)
-    for number in range(3):
-        trainers[1].learn(chosen[32 * number :][:32], 5 + number)
-    for name, value in trainers[0].averaged.variables.items():
-        other = trainers[1].averaged.variables[name]
-        np.testing.assert_array_equal(value.numpy(), other.numpy())
+    trainer = trainer_of(images[:20], labels[:20])
+    before = {name: v.numpy() for name, v in trainer.network.variables.items()}
+    trainer.train_epoch(0, "")
+    for name, variable in trainer.network.variables.items():
+        assert (variable.numpy() != before[name]).any(), name
+
+
+def test_an_epoch_sees_each_image_once(monkeypatch):
+    images, labels = mnist.read_sklearn_digits()
+    trainer = trainer_of(images[:80], labels[:80], "--batch_size", "32")
+    calls = []
+
+    def step(chosen, number):
+        calls.append((chosen.numpy(), int(number)))
+        return 2.0 * len(chosen), len(chosen) - 1
+
+    trainer.learn = step
+    assert trainer.train_epoch(1, "") == (2.0, 77 / 80)
+    assert [len(chosen) for chosen, _ in calls] == [32, 32, 16]
+    assert [number for _, number in calls] == [3, 4, 5]
+    order = np.concatenate([chosen for chosen, _ in calls])
+    assert sorted(order) == list(range(80)) and list(order) != list(range(80))
 
 
 @pytest.mark.parametrize("shape", [(12, 5), (5, 12), (7, 7)])
@@ -254,10 +278,14 @@ def test_adamw_against_keras():
 
 
 def test_learning_rate_is_one_cycle():
-    rates = [float(tf_cnn.learning_rate_at(float(step), 100)) for step in range(101)]
+    rates = [float(tf_cnn.learning_rate_at(float(step), 99)) for step in range(101)]
     assert rates[0] == 0
     assert max(rates) == rates[20] == pytest.approx(tf_cnn.PEAK_LEARNING_RATE)
     assert rates[100] == pytest.approx(0, abs=1e-9)
+    assert rates[10] == pytest.approx(rates[20] / 2)
+    assert rates[60] == pytest.approx(rates[20] / 2)
+    assert min(rates[1:100]) > 0
+    assert float(tf_cnn.learning_rate_at(1.0, 1)) > 0
 
 
 def test_augmentation_moves_and_keeps_ink():
@@ -308,6 +336,66 @@ def test_loading_keeps_the_results_of_training(tf_model, tmp_path, capsys):
     assert not (tmp_path / "out" / "results.json").exists()
 
 
+def test_the_teacher_is_not_overwritten(tf_model, capsys):
+    shutil.copy(tf_model, "tf_cnn.hdf5")
+    content = tf_model.read_bytes()
+    os.link("tf_cnn.hdf5", "linked.hdf5")
+    for teacher in ("tf_cnn.hdf5", "linked.hdf5"):
+        with pytest.raises(SystemExit) as stop:
+            tf_cnn.main([*TINY, "--distill", teacher])
+        assert stop.value.code == 2
+        assert "--save_weights would overwrite it" in capsys.readouterr().err
+    with open("tf_cnn.hdf5", "rb") as file:
+        assert file.read() == content
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        (["--ensemble", "25"], "the network would have 65 MiB of weights"),
+        (["--dense_layers", "4096", "4096"], "a model file holds at most 63"),
+        (["--filters", *["1"] * 20_000], "too many layers"),
+    ],
+)
+def test_what_could_not_be_loaded_is_refused_before_training(flags, message, capsys):
+    assert tf_cnn.main(["--dataset", "sklearn_digits", *flags]) == 2
+    out, err = capsys.readouterr()
+    assert message in err and "epoch" not in err and not out
+
+
+@pytest.mark.slow
+def test_the_largest_network_that_is_saved_can_be_loaded():
+    shape = NetworkShape([1], [3900, 3900], "relu", 10)
+    assert 4 * parameters_of(shape) > 0.95 * model_file.LARGEST_GRAPH_WEIGHTS
+    model_file.check_readable(parameters_of(shape), {})
+    model = new_ensemble(shape, ["plain"])
+    graph = export.to_onnx(model.probabilities)
+    assert len(graph) <= model_file.LARGEST_ARRAY
+    variables = {name: v.numpy() for name, v in model.variables.items()}
+    arguments = shape._asdict() | {"ensemble": 1, "distill": "other.hdf5"}
+    attributes = {"script": "tf_cnn.py", "arguments": arguments, "classes": DIGITS}
+    model_file.save("large.hdf5", graph, attributes, variables)
+    images = mnist.read_sklearn_digits()[0][:3]
+    expected = tf.nn.softmax(restore("large.hdf5", attributes).logits(images))
+    found = model_file.load("large.hdf5").probabilities(images)[:, :10]
+    np.testing.assert_allclose(found, expected, atol=1e-5)
+
+
+@pytest.mark.slow
+def test_learning_gate(tmp_path):
+    """It learns: over 90 % of small digits within some epochs, and a falling loss."""
+    flags = ["--epochs", "8", "--filters", "16", "32", "--batch_size", "32"]
+    assert tf_cnn.main(["--dataset", "sklearn_digits", *flags]) == 0
+    folder = tmp_path / "output" / "tf_cnn"
+    results = json.loads((folder / "results.json").read_text(encoding="utf-8"))
+    assert results["test_errors"] < 36
+    with open(folder / "history.csv", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    for network in "12":
+        losses = [float(r["loss"]) for r in rows if r["network"] == network]
+        assert losses[-1] < losses[3] < losses[0]
+
+
 def test_nothing_to_save_after_loading(tf_model):
     with pytest.raises(SystemExit) as stop:
         tf_cnn.main(["-l", "-s", "-w", str(tf_model)])
@@ -319,13 +407,14 @@ def test_nothing_to_save_after_loading(tf_model):
     [
         {"filters": [9, 9, 9]},
         {"filters": [-1, 0, "x"]},
+        {"filters": [4.0, 8.0, 8.0]},
         {"filters": [10**6, 10**6]},
         {"filters": [10**7, -10]},
         {"filters": 4},
         {"dense_layers": []},
         {"dense_layers": [10**9]},
         {"activation": "no_such_function"},
-        {"activation": "relu6"},
+        {"activation": "crelu"},
         {"ensemble": 0},
         {"ensemble": 2},
         {"ensemble": 10**9},
@@ -333,18 +422,18 @@ def test_nothing_to_save_after_loading(tf_model):
     ],
 )
 def test_attributes_are_not_trusted(change, tf_model, capsys):
-    onnx, attributes = network.read(tf_model)
+    onnx, attributes = model_file.read(tf_model)
     arguments = attributes["arguments"] | change
-    variables = network.read_variables(tf_model)
-    network.save("a.hdf5", onnx, attributes | {"arguments": arguments}, variables)
+    variables = model_file.read_variables(tf_model)
+    model_file.save("a.hdf5", onnx, attributes | {"arguments": arguments}, variables)
     assert_is_refused("a.hdf5", capsys)
 
 
 @pytest.mark.parametrize("lacking", ["arguments", "classes"])
 def test_attributes_may_be_lacking(lacking, tf_model, capsys):
-    onnx, attributes = network.read(tf_model)
+    onnx, attributes = model_file.read(tf_model)
     del attributes[lacking]
-    network.save("a.hdf5", onnx, attributes, network.read_variables(tf_model))
+    model_file.save("a.hdf5", onnx, attributes, model_file.read_variables(tf_model))
     with h5py.File("a.hdf5", "a") as file:
         file.attrs.pop(lacking, None)
     assert_is_refused("a.hdf5", capsys)
@@ -358,6 +447,18 @@ def test_variables_that_are_none(tf_model, capsys):
     assert_is_refused("a.hdf5", capsys)
 
 
+def test_a_file_of_version_1_0(capsys):
+    """Its graph has matrix products for convolutions, as OpenCV wanted them."""
+    path = ROOT / "tests" / "data" / "tf_cnn-1.0.hdf5"
+    attributes = model_file.read(path)[1]
+    images = mnist.read_sklearn_digits()[0][:200]
+    logits = restore(path, attributes).logits(images) / attributes["temperature"]
+    assert_agrees(model_file.load(path), images, tf.nn.softmax(logits).numpy())
+    flags = ["--dataset", "sklearn_digits", "-l", "-w", str(path)]
+    assert tf_cnn.main(flags) == 0
+    assert attributes["test"] in capsys.readouterr().out
+
+
 def assert_is_refused(path, capsys):
     assert tf_cnn.main(["-l", "-w", path]) == 1
     (line,) = capsys.readouterr().err.strip().splitlines()
@@ -365,10 +466,10 @@ def assert_is_refused(path, capsys):
 
 
 def test_a_file_of_more_networks_than_it_says(tf_model, capsys):
-    onnx, attributes = network.read(tf_model)
-    variables = network.read_variables(tf_model)
+    onnx, attributes = model_file.read(tf_model)
+    variables = model_file.read_variables(tf_model)
     more = {"network3/dense1/bias": np.zeros(10, np.float32)}
-    network.save("more.hdf5", onnx, attributes, variables | more)
+    model_file.save("more.hdf5", onnx, attributes, variables | more)
     assert tf_cnn.main(["-l", "-w", "more.hdf5"]) == 1
     assert "more.hdf5: damaged, or of an earlier" in capsys.readouterr().err
 
@@ -380,39 +481,37 @@ def real_model(tmp_path_factory):
     path = folder / "real.hdf5"
     flags = ["--save_weights", str(path), "--output_dir", str(folder / "output")]
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(tf_cnn, "RENDERINGS", 1)
+        patch.setattr(renderings, "RENDERINGS", 1)
         assert tf_cnn.main([*TINY, "--augmentation", "real", *flags]) == 0
     return path
 
 
 def test_augmentation_real_knows_what_is_no_digit(real_model):
-    onnx, attributes = network.read(real_model)
-    assert attributes["classes"] == network.CLASSES + network.JUNK
+    onnx, attributes = model_file.read(real_model)
+    assert attributes["classes"] == DIGITS + NO_DIGIT
     rejection = attributes["rejection"]
     assert rejection["digits"] > 100 and rejection["junk"] > 50
-    for share in ("accuracy_of_digits", "accuracy_of_junk", "area_under_roc"):
-        assert 0 <= rejection[share] <= 1
     images = mnist.read_sklearn_digits()[0][:1000]
-    probabilities = network.Network(onnx).probabilities(images)
+    probabilities = Classifier(onnx).probabilities(images)
     np.testing.assert_allclose(probabilities.sum(axis=1), 1, atol=1e-5)
-    model = tf_cnn.restore(real_model, attributes)
-    logits = tf_cnn.predict_logits(model, images) / attributes["temperature"]
-    assert_agrees(network.Network(onnx), images, tf.nn.softmax(logits).numpy())
+    model = restore(real_model, attributes)
+    logits = model.logits(images) / attributes["temperature"]
+    assert_agrees(Classifier(onnx), images, tf.nn.softmax(logits).numpy())
 
 
 def test_augmentation_real_adds_a_quick_network(real_model, tf_model):
     with h5py.File(real_model) as file:
-        graph = network.Network(file[network.QUICK][()].tobytes())
-        whole = file[network.ONNX].size
-        assert file[network.QUICK].size < whole / 2
+        quick = Classifier(file[model_file.QUICK][()].tobytes())
+        whole = file[model_file.ONNX].size
+        assert file[model_file.QUICK].size < whole / 2
     images = np.zeros((3, 28, 28), np.uint8)
-    np.testing.assert_allclose(graph.probabilities(images).sum(axis=1), 1, atol=1e-5)
+    np.testing.assert_allclose(quick.probabilities(images).sum(axis=1), 1, atol=1e-5)
     with h5py.File(tf_model) as file:
-        assert network.QUICK not in file
+        assert model_file.QUICK not in file
 
 
 @pytest.mark.parametrize("script", [tf_cnn, CNN_MNIST])
 def test_a_network_with_junk_is_loaded_and_tested(script, real_model, capsys):
     flags = ["--dataset", "sklearn_digits", "-l", "-w", str(real_model)]
     assert script.main(flags) == 0
-    assert network.read(real_model)[1]["test"] in capsys.readouterr().out
+    assert model_file.read(real_model)[1]["test"] in capsys.readouterr().out

@@ -1,0 +1,1 @@
+"""Flags that training scripts and baselines share, and what they report."""

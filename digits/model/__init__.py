@@ -1,0 +1,1 @@
+"""The model file, the classifier in it, and what a network sees of an image."""

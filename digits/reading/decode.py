@@ -1,0 +1,171 @@
+"""Decode a picture file: upright pixels on opaque paper, of bounded size."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from digits import UserError
+from digits.terminal import files
+from digits.terminal.quiet import native_stderr_silenced
+
+SMALLEST = 8  # pixels each way; fewer cannot show a digit
+LARGEST_SIDE = 1600  # pixels; a larger picture is scaled down
+LARGEST_FILE = 512 << 20  # bytes
+BLOCK = 1 << 20  # pixels of a transparent picture that are composited at once
+JPEG, PNG = b"\xff\xd8", b"\x89PNG"  # their first bytes
+PNG_WITH_ALPHA = b"\x04", b"\x06"  # colour types: gray, and colour
+SUFFIXES = (
+    ".avif",
+    ".bmp",
+    ".gif",
+    ".jp2",
+    ".jpeg",
+    ".jpg",
+    ".pbm",
+    ".pgm",
+    ".png",
+    ".ppm",
+    ".tif",
+    ".tiff",
+    ".webp",
+)
+DAMAGED = "not a picture that OpenCV reads, or a damaged one; save it again as PNG"
+TOO_LARGE = "larger than 50 megapixels; scale it down"
+
+
+def ending_of(path: str | Path) -> str:
+    """Return a path's ending in lower case: .png."""
+    return os.path.splitext(path)[1].lower()
+
+
+def decode(path: str | Path) -> tuple[np.ndarray, float]:
+    """Return (picture, scale) of a file: (H, W, 3) uint8 BGR, upright, on opaque paper.
+
+    The picture is at most LARGEST_SIDE wide and high; `scale` is how many pixels of the
+    file's upright picture one of its pixels is wide. Raises UserError, whose text does
+    not repeat the path, when the file cannot be read as a picture.
+    """
+    content = _read(path)
+    try:
+        with native_stderr_silenced():
+            picture = _decode(content)
+    except cv2.error as error:
+        too_large = "CV_IO_MAX_IMAGE_PIXELS" in str(error)
+        raise UserError(TOO_LARGE if too_large else DAMAGED) from error
+    if picture is None:
+        raise UserError(DAMAGED)
+    longer = max(picture.shape[:2])
+    if picture.shape[2] == 4:
+        # Before it is scaled: mixed with transparent pixels, thin strokes would fade.
+        picture = _on_paper(picture)
+    picture = _scaled_down(picture)
+    height, width = picture.shape[:2]
+    if min(height, width) < SMALLEST:
+        raise UserError(f"{width}x{height} pixels are too few to hold a digit")
+    return picture, longer / max(height, width)
+
+
+def _read(path):
+    try:
+        if os.path.isdir(path):
+            os.listdir(path)  # raises OSError where this is not allowed
+            raise UserError(
+                "no pictures in this folder (its subfolders are not searched)"
+            )
+        content = files.read_bytes(path, LARGEST_FILE)
+    except FileNotFoundError as error:
+        raise UserError("no such file") from error
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise UserError(f"cannot be read: {reason}") from error
+    if not content:
+        raise UserError("an empty file; save the picture again")
+    return content
+
+
+def _decode(content):
+    """Return the upright picture, (H, W, 3) uint8 or with alpha (H, W, 4), or None.
+
+    IMREAD_COLOR turns the picture as its EXIF says but drops transparency, which
+    IMREAD_UNCHANGED keeps.
+    """
+    array = np.frombuffer(content, np.uint8)
+    if _may_be_transparent(content):
+        picture, kinds, parts = cv2.imdecodeWithMetadata(array, cv2.IMREAD_UNCHANGED)
+        # Some programs write an alpha channel that is 0 everywhere.
+        if picture is not None and picture.shape[2:] == (4,) and picture[..., 3].any():
+            exif = dict(zip(kinds, parts, strict=True)).get(cv2.IMAGE_METADATA_EXIF)
+            return picture if exif is None else _turned(picture, exif)
+    return cv2.imdecode(array, cv2.IMREAD_COLOR)
+
+
+def _turned(picture, exif):
+    """Return a picture (H, W, 4) turned as the bytes of its EXIF say, uint8.
+
+    In PNG and WebP files OpenCV turns only pictures without an alpha channel, so
+    colours and alpha are turned separately.
+    """
+    turned = []
+    for part in (picture[..., :3], picture[..., 3]):
+        kind = [cv2.IMAGE_METADATA_EXIF]
+        _, content = cv2.imencodeWithMetadata(".png", part, kind, [exif])
+        turned.append(cv2.imdecode(content, cv2.IMREAD_COLOR))
+    colours, alpha = turned
+    return np.dstack([colours, alpha[..., 0]])
+
+
+def _may_be_transparent(content):
+    """Tell whether the bytes of a picture may have transparent pixels.
+
+    It spares most pictures a second decoding; a false positive only costs time.
+    """
+    if content.startswith(PNG):
+        colour_type = content[25:26]
+        return colour_type in PNG_WITH_ALPHA or b"tRNS" in content
+    return not content.startswith(JPEG)
+
+
+def _on_paper(picture) -> np.ndarray:
+    """Return a BGRA picture composited on white, or on black if its ink is light.
+
+    Ink on a transparent ground has no paper of its own. The result is uint8.
+    """
+    ink = opaque = 0.0
+    for _, block in _blocks(picture):
+        ink += float((block[..., :3] * block[..., 3:]).sum())
+        opaque += 3 * float(block[..., 3].sum())
+    paper = np.float32(1 if ink < 0.5 * max(opaque, 1e-9) else 0)
+    composited = np.empty((*picture.shape[:2], 3), np.uint8)
+    for rows, block in _blocks(picture):
+        alpha = block[..., 3]
+        for channel in range(3):  # twice as fast as all three at once
+            mixed = block[..., channel] * alpha + paper * (1 - alpha)
+            composited[rows, :, channel] = np.rint(255 * mixed)
+    return composited
+
+
+def _blocks(picture) -> Iterator[tuple[slice, np.ndarray]]:
+    """Yield (rows, block) of a BGRA picture: some rows, and these as float32, 0 to 1.
+
+    The whole picture as float32 would take four times its memory.
+    """
+    full = np.iinfo(picture.dtype).max if picture.dtype.kind == "u" else 1.0
+    height, width = picture.shape[:2]
+    step = max(1, BLOCK // width)
+    for first in range(0, height, step):
+        rows = slice(first, first + step)
+        block = picture[rows] / np.float32(full)
+        if picture.dtype.kind != "u":  # a TIFF file may hold any number, or NaN
+            block = np.clip(np.nan_to_num(block), 0, 1)
+        yield rows, block
+
+
+def _scaled_down(picture) -> np.ndarray:
+    scale = LARGEST_SIDE / max(picture.shape[:2])
+    if scale >= 1:
+        return picture
+    size = [max(1, round(side * scale)) for side in picture.shape[1::-1]]
+    return cv2.resize(picture, size, interpolation=cv2.INTER_AREA)

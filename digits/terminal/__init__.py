@@ -1,0 +1,1 @@
+"""How a script talks to its user, to files and to processes."""

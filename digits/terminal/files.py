@@ -1,0 +1,91 @@
+"""Reading regular files, and writing them so that no reader sees half of one."""
+
+import errno
+import os
+import stat
+from pathlib import Path
+
+from digits import UserError
+
+
+def size_of(path: str | Path) -> int:
+    """Return the size in bytes of the file at `path`.
+
+    Raises OSError when it is missing, out of reach, or a device or pipe: a device may
+    have no end, a pipe no writer. Folders pass: opening one raises OSError.
+    """
+    status = os.stat(path)
+    if not stat.S_ISREG(status.st_mode) and not stat.S_ISDIR(status.st_mode):
+        raise OSError(errno.EINVAL, "not a regular file", str(path))
+    return status.st_size
+
+
+def read_bytes(path: str | Path, largest: int) -> bytes:
+    """Return the content of the regular file at `path`, of `largest` bytes at most.
+
+    Raises OSError as `size_of` does, and when it is larger.
+    """
+    if size_of(path) <= largest:
+        with open(path, "rb") as file:
+            content = file.read(largest + 1)  # it may grow meanwhile
+        if len(content) <= largest:
+            return content
+    raise OSError(errno.EFBIG, f"larger than {largest >> 20} MiB", str(path))
+
+
+def is_same(path: str | Path, other: str | Path) -> bool:
+    """Tell whether two paths lead to the same file, which need not exist."""
+    if os.path.exists(path) and os.path.exists(other):
+        return os.path.samefile(path, other)
+    return os.path.realpath(path) == os.path.realpath(other)
+
+
+def check_writable(path: str | Path) -> None:
+    """Raise UserError now if the file `path` could not be written after long work."""
+    target = os.path.realpath(path) if os.path.islink(path) else path
+    folder = os.path.dirname(target) or "."
+    if os.path.exists(path) and not os.path.isfile(path):
+        raise UserError(f"{path}: not a file; name a file to write")
+    if not os.path.isdir(folder):
+        raise UserError(f"{path}: there is no folder {folder}; make it first")
+    if not os.access(folder, os.W_OK):
+        raise UserError(f"{path}: the folder {folder} cannot be written to")
+
+
+def make_folder(path: str | Path) -> None:
+    """Make the folder `path` if need be; raise UserError if that fails."""
+    try:
+        os.makedirs(path, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"{path}: no folder to write to: {error.strerror}") from error
+    if not os.access(path, os.W_OK):
+        raise UserError(f"{path}: the folder cannot be written to")
+
+
+def write_bytes(path: str | Path, content: bytes) -> None:
+    """Write `content` to `path`, whole or not at all; makes its folder.
+
+    A link is followed. Raises UserError when the disk is full or the folder cannot be
+    written.
+    """
+    make_folder(Path(path).parent)
+    check_writable(path)
+    target = Path(os.path.realpath(path))
+    temporary = target.parent / f".{os.urandom(8).hex()}.partial"
+    try:
+        try:
+            with open(temporary, "wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(temporary, target)
+        except BaseException:
+            temporary.unlink(missing_ok=True)
+            raise
+    except OSError as error:
+        raise UserError(f"{path}: not written: {error.strerror}") from error
+
+
+def write_text(path: str | Path, text: str) -> None:
+    """Write `text` as UTF-8 to `path`, whole or not at all."""
+    write_bytes(path, text.encode())

@@ -1,0 +1,181 @@
+"""The networks of tf_cnn.py in a model file, and how to build them again."""
+
+import argparse
+import math
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+
+from digits import UserError
+from digits.experiment import flags, results
+from digits.model import model_file
+from digits.terminal import files
+from digits.terminal.lazy import LazyModule
+
+SCRIPT = "tf_cnn.py"
+VIEWS = "plain", "upright"  # a network each, for every seed
+VIEWS_DISTILLED = ("plain",)  # takes half the time to read a digit
+LARGEST_ENSEMBLE = 100  # seeds
+
+ensemble = LazyModule("digits.training.ensemble")
+
+
+class Network(Protocol):
+    """A kind of network, as tf_cnn.ConvolutionalNetwork: view and shape make one."""
+
+    def __call__(self, view: str, shape: "NetworkShape") -> Any:
+        """Return an untrained network for that view."""
+        ...
+
+    def variable_shapes(self, shape: "NetworkShape") -> dict[str, tuple]:
+        """Return {name: shape} of the variables of a network."""
+        ...
+
+
+class NetworkShape(NamedTuple):
+    """The sizes of a network: six convolutions by default, and a dense layer.
+
+    filters: the width of each convolution; dense_layers: the units of each hidden dense
+    layer; activation: its name in tf.nn; classes: how many the network tells apart.
+    """
+
+    filters: list[int]
+    dense_layers: list[int]
+    activation: str
+    classes: int
+
+    def halved(self) -> "NetworkShape":
+        """Return the shape of a network with half the filters."""
+        return self._replace(filters=[-(-width // 2) for width in self.filters])
+
+
+def shape_of(args: argparse.Namespace, classes: int, network: Network) -> NetworkShape:
+    """Return the NetworkShape that tf_cnn.py's flags describe.
+
+    Raises UsageError if its file would be too large to be loaded.
+    """
+    shape = NetworkShape(args.filters, args.dense_layers, args.activation, classes)
+    if args.save_model:
+        sizes = network.variable_shapes(shape).values()
+        parameters = sum(int(np.prod(size)) for size in sizes)
+        networks = args.ensemble * len(views_of(args.distill))
+        model_file.check_readable(networks * parameters, vars(args))
+    return shape
+
+
+def seeds_of(args: argparse.Namespace) -> range:
+    """Return the seeds of the networks that are averaged."""
+    return range(args.seed, args.seed + args.ensemble)
+
+
+def restore(path: str | Path, attributes: Mapping, network: Network) -> Any:
+    """Return the Ensemble whose variables tf_cnn.py saved at `path`.
+
+    attributes: the model file's. Raises UserError when they do not fit the variables:
+    networks are built only after that, since sizes that no variable has could take all
+    memory.
+    """
+    arrays = model_file.read_variables(path)
+    try:
+        shape, views = _shape_and_views(attributes)
+        sizes = {
+            f"network{number}/{name}": size
+            for number in range(1, len(views) + 1)
+            for name, size in network.variable_shapes(shape).items()
+        }
+        if sizes != {name: array.shape for name, array in arrays.items()}:
+            raise ValueError("other variables than the attributes say")
+    except (KeyError, TypeError, ValueError) as error:
+        raise UserError(
+            f"{path}: damaged, or of an earlier {SCRIPT}; train or copy it again"
+        ) from error
+    restored = ensemble.Ensemble([network(view, shape) for view in views])
+    for name, variable in restored.variables.items():
+        variable.assign(arrays[name])
+    return restored
+
+
+def _shape_and_views(attributes):
+    """Return (NetworkShape, view of each network) as a model file's attributes say."""
+    arguments = attributes["arguments"]
+    if arguments["activation"] not in flags.ACTIVATIONS:
+        raise ValueError(arguments["activation"])
+    if arguments["ensemble"] not in range(1, LARGEST_ENSEMBLE + 1):
+        raise ValueError(arguments["ensemble"])
+    for width in [*arguments["filters"], *arguments["dense_layers"]]:
+        if type(width) is not int:  # 4.0 would equal 4
+            raise TypeError(width)
+    shape = NetworkShape(
+        arguments["filters"],
+        arguments["dense_layers"],
+        arguments["activation"],
+        len(attributes["classes"]),
+    )
+    return shape, views_of(arguments["distill"]) * arguments["ensemble"]
+
+
+def views_of(teacher: str | None) -> Sequence[str]:
+    """Return the views of a seed's networks, given the argument --distill."""
+    return VIEWS_DISTILLED if teacher else VIEWS
+
+
+def load(path: str | Path, network: Network) -> Callable[[np.ndarray], np.ndarray]:
+    """Return a function from images (N, 28, 28) uint8 to their digits (N,).
+
+    It uses the network in a model file: its variables if tf_cnn.py saved them, else its
+    graph. Raises UserError when the file holds no such network.
+    """
+    _, attributes = model_file.read(path)
+    if attributes.get("script") == SCRIPT:
+        return restore(path, attributes, network).predict
+    classifier = model_file.load(path)
+    return lambda images: classifier.probabilities(images)[:, :10].argmax(axis=1)
+
+
+def check_teacher(parser: argparse.ArgumentParser, args: argparse.Namespace) -> None:
+    """End with a usage error if saving would overwrite the teacher of --distill."""
+    if not (args.save_model and args.distill):
+        return
+    if files.is_same(args.distill, args.save_weights):
+        parser.error("--distill: --save_weights would overwrite it; choose another")
+
+
+def load_teacher(path: str | Path | None, shape: NetworkShape, network: Network) -> Any:
+    """Return the calibrated Ensemble that tf_cnn.py saved at `path`.
+
+    None without a path. Raises UserError if the script did not save it, or with another
+    number of classes than `shape` has.
+    """
+    if path is None:
+        return None
+    _, attributes = model_file.read(path)
+    if attributes.get("script") != SCRIPT:
+        raise UserError(f"{path}: only what {SCRIPT} saved can be a teacher")
+    teacher = restore(path, attributes, network)
+    temperature = attributes.get("temperature")
+    if not isinstance(temperature, float) or not 0 < temperature < math.inf:
+        raise UserError(f"{path}: damaged; train or copy it again")
+    if teacher.classes != shape.classes:
+        raise UserError(
+            f"{path}: has {teacher.classes} classes, not {shape.classes}; train it "
+            "with the same --augmentation"
+        )
+    teacher.temperature = temperature
+    return teacher
+
+
+def save(
+    path: str | Path, trained: Any, graphs: tuple[bytes, bytes], summary: dict
+) -> None:
+    """Write a model file and print how to use it.
+
+    trained: an Ensemble; graphs: of it and of the quick one, as model_file.save takes
+    them; summary: with the test scores.
+    """
+    variables = {name: v.numpy() for name, v in trained.variables.items()}
+    attributes = results.attributes(summary)
+    graph, quick = graphs
+    model_file.save(path, graph, attributes, variables, quick=quick)
+    print(flags.saved_text(path, "load_model.py", "IMAGE", "--weights", path))

@@ -1,0 +1,45 @@
+"""From TensorFlow functions to the ONNX graphs in a model file."""
+
+import argparse
+import logging
+from collections.abc import Callable
+from typing import Any
+
+import tensorflow as tf
+import tf2onnx
+
+from digits.mnist import Dataset
+from digits.model.calibration import rejection
+from digits.model.classifier import Classifier
+from digits.training import renderings
+
+PIXELS = tf.TensorSpec((None, 28, 28, 1), tf.float32, name="pixels")  # 0 to 255
+
+
+def to_onnx(probabilities: Callable[[tf.Tensor], tf.Tensor]) -> bytes:
+    """Return the graph of a function from PIXELS to probabilities (N, classes)."""
+    logging.getLogger("tf2onnx").setLevel(logging.ERROR)
+    function = tf.function(probabilities)
+    graph, _ = tf2onnx.convert.from_function(function, input_signature=[PIXELS])
+    return graph.SerializeToString()
+
+
+def graphs_of(
+    ensemble: Any, quick: Any, dataset: Dataset, args: argparse.Namespace
+) -> tuple[tuple[bytes, bytes], dict]:
+    """Return both graphs of tf_cnn.py's Ensembles, calibrated, and facts about them.
+
+    quick: an Ensemble or None, whose graph is then empty. The facts are for a summary:
+    the temperature and, of a quick Ensemble, how well both together reject non-digits.
+    """
+    held_out = renderings.calibration_set(dataset, args.augmentation, args.seed)
+    ensemble.calibrate(*held_out)
+    graph, quick_graph = to_onnx(ensemble.probabilities), b""
+    facts = {"temperature": ensemble.temperature}
+    if quick:
+        quick.calibrate(*held_out)
+        quick_graph = to_onnx(quick.probabilities)
+        images, labels = renderings.rejection_set(dataset, args.seed)
+        probabilities = Classifier(graph, quick=quick_graph).probabilities(images)
+        facts["rejection"] = rejection(probabilities, labels)
+    return (graph, quick_graph), facts

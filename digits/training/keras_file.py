@@ -1,0 +1,120 @@
+"""Keras's own files: HDF5 of any version, loaded and written."""
+
+import json
+import logging
+import shutil
+import tempfile
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import h5py
+import keras
+
+from digits import UserError
+from digits.model import model_file
+from digits.training.layers import Gradients, Upright
+
+# What Keras raises where a file is damaged or does not fit.
+LOADING_ERRORS = (
+    ValueError,
+    TypeError,
+    KeyError,
+    IndexError,
+    AttributeError,
+    RuntimeError,
+    OSError,
+    UserWarning,
+)
+
+
+def kind_of(path: str | Path) -> str | None:
+    """Return what Keras wrote to the file at `path`, as model_file.keras_kind does.
+
+    Raises UserError when it is no HDF5 file.
+    """
+    with model_file.open_hdf5(path) as file:
+        return model_file.keras_kind(file)
+
+
+def load(path: str | Path, kind: str, build: Callable[[], keras.Model]) -> keras.Model:
+    """Return the model in the file at `path`, of the `kind` that `kind_of` tells.
+
+    build: returns the model that weights alone are put into. Raises UserError where
+    Keras cannot load the file.
+    """
+    # Keras will run our own layers: a fault of theirs shows here, not as the file's.
+    Gradients()(Upright()(keras.ops.zeros((1, 28, 28, 1))))
+    # Keras tells by the ending how to read a file: a copy gets the right one.
+    ending = ".weights.h5" if kind == "3 weights" else ".h5"
+    with tempfile.TemporaryDirectory() as folder:
+        copy = shutil.copyfile(path, Path(folder, f"network{ending}"))
+        if kind == "model":
+            _add_input_layer(copy, path)
+            return _loaded(path, keras.models.load_model, copy, compile=False)
+        model = build()
+        _loaded(path, model.load_weights, copy)
+        return model
+
+
+def _loaded(path, load, *arguments, **options) -> Any:
+    """Return what Keras's function `load` does; raise UserError where it fails."""
+    with warnings.catch_warnings():
+        # Keras warns of old ways, and only warns of weights that it does not find.
+        warnings.simplefilter("ignore", UserWarning)
+        warnings.filterwarnings("error", "Skipping|.*could not be loaded", UserWarning)
+        try:
+            return load(*arguments, **options)
+        except LOADING_ERRORS as error:
+            reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
+            raise UserError(f"{path}: Keras cannot load it: {reason}") from error
+
+
+def _add_input_layer(copy, path):
+    """Give a Sequential model of early Keras 2 the input layer that Keras 3 needs.
+
+    Until 2.2 the first layer itself held the input's shape, and the configuration was
+    a list of layers. copy: of the file at `path`.
+    """
+    with model_file.open_hdf5(path) as file:
+        config = json.loads(file.attrs["model_config"])  # pyright: ignore
+    try:
+        if config["class_name"] != "Sequential":
+            return
+        layers = config["config"]
+        layers = layers if isinstance(layers, list) else layers["layers"]
+        if layers[0]["class_name"] == "InputLayer":
+            return
+        shape = layers[0]["config"].pop("batch_input_shape", None)
+    except (AttributeError, IndexError, KeyError, TypeError) as error:
+        raise UserError(f"{path}: damaged; save the model again") from error
+    if shape is None:
+        raise UserError(
+            f"{path}: its first layer has no input shape; build the model before "
+            "saving it"
+        )
+    first = {"batch_shape": shape, "name": "pixels"}
+    layers.insert(0, {"class_name": "InputLayer", "config": first})
+    config["config"] = {"name": "sequential", "layers": layers}
+    with h5py.File(copy, "a") as file:
+        file.attrs["model_config"] = json.dumps(config)
+
+
+def to_hdf5(model: keras.Model) -> bytes:
+    """Return the content of the HDF5 file that Keras's model.save writes."""
+    logging.getLogger("absl").setLevel(logging.ERROR)  # it advises the .keras format
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "network.hdf5")
+        model.save(path)
+        return path.read_bytes()
+
+
+def content_with(path: str | Path, model: keras.Model) -> bytes:
+    """Return the content of the file at `path`, or of a new one with `model` in it.
+
+    The file stays as it is, with its optimizer's state, if it holds a whole model.
+    """
+    if kind_of(path) == "model":
+        return Path(path).read_bytes()
+    return to_hdf5(model)
