@@ -1,3 +1,4 @@
+import ast
 import os
 from pathlib import Path
 
@@ -34,6 +35,20 @@ def real_mnist():
         return mnist.load("mnist", mnist.cache_folder())
     except UserError as error:
         pytest.skip(f"the real MNIST is not here ({error})")
+
+
+def imports_of(path):
+    """Yield the dotted names that a file imports, lazily too, wherever it does so."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert not node.level, path
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+        elif (
+            isinstance(node, ast.Call) and getattr(node.func, "id", "") == "LazyModule"
+        ):
+            yield from (argument.value for argument in node.args)
 
 
 def region_of(name):

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from conftest import ROOT
+from conftest import ROOT, imports_of
 
 # A room may import from those listed behind it, and from itself. None points up.
 ROOMS = {
@@ -32,20 +32,6 @@ SOURCES = [
     for folder in (".", "digits", "baselines", "benchmarks", "tests")
     for path in sorted((ROOT / folder).glob("*.py" if folder == "." else "**/*.py"))
 ]
-
-
-def imports_of(path):
-    """Yield the dotted names that a file imports, lazily too, wherever it does so."""
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
-            assert not node.level, path
-            yield from (f"{node.module}.{alias.name}" for alias in node.names)
-        elif (
-            isinstance(node, ast.Call) and getattr(node.func, "id", "") == "LazyModule"
-        ):
-            yield from (argument.value for argument in node.args)
 
 
 def room_of(path):

@@ -14,7 +14,7 @@ import load_model
 import tf_cnn
 from baselines import compare, knn
 from benchmarks import readme
-from conftest import ROOT, TINY
+from conftest import ROOT, TINY, imports_of
 from digits.experiment import recorded
 from digits.model import model_file
 
@@ -193,19 +193,9 @@ def rooms():
 
 def imported(path):
     """Yield the scripts and rooms that a file imports, lazily too."""
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        names = []
-        if isinstance(node, ast.Import):
-            names = [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom):
-            names = [f"{node.module}.{alias.name}" for alias in node.names]
-        elif (
-            isinstance(node, ast.Call) and getattr(node.func, "id", "") == "LazyModule"
-        ):
-            names = [node.args[0].value]
-        for name in names:
-            first, *others = name.split(".")
-            yield others[0] if first == "digits" and others else first
+    for name in imports_of(path):
+        first, *others = name.split(".")
+        yield others[0] if first == "digits" and others else first
 
 
 def test_pip_install_gives_the_command_that_the_readme_names():
