@@ -1,6 +1,7 @@
 import json
 import os
 import subprocess
+import sys
 from pathlib import Path
 
 import cv2
@@ -168,17 +169,17 @@ def test_runtimes_are_timed_in_turn(monkeypatch):
 
 
 def test_memory_of_a_process_and_its_children():
-    before = predict.memory_of(os.getpid())
-    held = np.ones(25 << 20)  # 200 MiB
-    after = predict.memory_of(os.getpid())
-    assert 190 <= after - before <= 230 and held[0]
-    child = subprocess.Popen(["sleep", "60"])
-    try:
+    holds = "held = b'x' * (200 << 20); print(flush=True); input()"
+    with subprocess.Popen(
+        [sys.executable, "-S", "-c", holds],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    ) as child:
+        assert child.stdout
+        child.stdout.readline()
+        assert 200 <= predict.memory_of(child.pid) <= 230
         assert child.pid in predict.children_of(os.getpid())
-    finally:
-        child.kill()
-        child.wait()
-    assert predict.memory_of(child.pid) == 0
+        child.communicate(b"\n")
 
 
 def test_folders_are_read_by_the_command(tmp_path):

@@ -134,7 +134,9 @@ def test_ruff_finds_nothing(arguments):
 
 @pytest.mark.slow
 def test_pyright_finds_nothing():
+    # Else pyright looks for the packages beside the first python of the PATH.
     command = [sys.executable, "-m", "pyright", "--project", ROOT]
+    command += ["--pythonpath", sys.executable]
     done = subprocess.run(
         command, capture_output=True, text=True, check=False, cwd=ROOT
     )
