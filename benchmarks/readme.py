@@ -22,7 +22,7 @@ sys.path.insert(0, str(ROOT))
 import CNN_MNIST
 import load_model
 import tf_cnn
-from benchmarks import real_pictures
+from benchmarks import scoring
 from digits.experiment import figures, recorded
 from digits.model import model_file
 from digits.model.classifier import DIGITS
@@ -208,16 +208,20 @@ def rejection_block():
 
 
 def real_block():
-    """Return the table of the real pictures, and the errors where there are several."""
+    """Return the tables of the real pictures, without their sources."""
     measured = recorded.read("real_pictures", REAL_PICTURES)
-    table = real_pictures.table(measured["outcomes"], measured["outcomes_simply"])
-    wrong, total = measured["wrong_digits"], measured["digits_of_several"]
-    return (
+    parts = [
         f"{measured['pictures']:,} pictures from {measured['sources']} public "
-        f"repositories:\n\n{table}\n\nOn pictures of several digits, {wrong:,} of "
-        f"{total:,} digits were read wrong, left out or made up "
-        f"({100 * wrong / total:.1f} %)."
-    )
+        "repositories:",
+        scoring.kind_table(measured["folders"]),
+        "Digits read wrong, left out or made up, by edit distance, and the time a "
+        f"picture on {measured['hardware']}:",
+        scoring.digit_table(measured["folders"]),
+        "How far the confidences can be trusted:",
+        scoring.calibration_table(measured),
+        scoring.false_digits_text(measured),
+    ]
+    return "\n\n".join(parts)
 
 
 def model_block():

@@ -11,7 +11,7 @@ from PIL import Image, ImageDraw, ImageOps
 from conftest import ROOT
 from digits import UserError
 from digits.reading import decode as module
-from digits.reading.decode import LARGEST_SIDE, decode
+from digits.reading.decode import LARGEST_SIDE, decode, pages
 
 
 def save(path, picture):
@@ -228,3 +228,184 @@ def test_ten_thousand_pixels_square(tmp_path):
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 1
     assert done.stderr == "a.png: larger than 50 megapixels; scale it down\n"
+
+
+def test_a_file_of_one_page(tmp_path, seven):
+    for ending in (".tif", ".png"):
+        path = save(tmp_path / f"a{ending}", seven)
+        (page,) = pages(path)
+        assert (page.number, page.of_many, page.error) == (1, False, None)
+        picture, scale = decode(path)
+        np.testing.assert_array_equal(page.picture, picture)
+        assert page.scale == scale
+
+
+def test_of_an_animation_the_first_picture_counts(tmp_path):
+    frames = [Image.new("L", (30, 40), gray) for gray in (0, 255)]
+    frames[0].save(tmp_path / "a.gif", save_all=True, append_images=frames[1:])
+    (page,) = pages(tmp_path / "a.gif")
+    assert not page.of_many
+    assert not np.any(page.picture)
+
+
+def test_pages_of_several_sizes_and_depths(tmp_path, seven):
+    gray = cv2.cvtColor(seven, cv2.COLOR_BGR2GRAY)
+    transparent = np.zeros((50, 30, 4), np.uint8)
+    transparent[10:30, 14:17, 3] = 255
+    large = np.full((900, 2 * LARGEST_SIDE), 200, np.uint8)
+    written = [seven, gray[:, :60].astype(np.uint16) * 257, transparent, large]
+    assert cv2.imwritemulti(str(tmp_path / "a.tif"), written)
+    found = list(pages(tmp_path / "a.tif"))
+    assert [(page.number, page.of_many) for page in found] == [
+        (number, True) for number in (1, 2, 3, 4)
+    ]
+    for page, picture in zip(found, written, strict=True):
+        expected, scale = decode(save(tmp_path / "one.tif", picture))
+        np.testing.assert_array_equal(page.picture, expected)
+        assert page.scale == scale
+    np.testing.assert_array_equal(decode(tmp_path / "a.tif")[0], found[0].picture)
+
+
+@pytest.mark.parametrize("compression", ["group4", "tiff_lzw"])
+def test_bilevel_pages_turned_as_each_one_says(tmp_path, compression):
+    upright = np.full((40, 50), 255, np.uint8)
+    upright[5:30, 8:12] = 0
+    stored = [upright, np.rot90(upright), np.rot90(upright, 2)]
+    sheets = [Image.fromarray(sheet).convert("1") for sheet in stored]
+    for sheet, orientation in zip(sheets, (1, 6, 3), strict=True):
+        sheet.encoderinfo = {"tiffinfo": {0x0112: orientation}}
+    options = {"tiffinfo": {0x0112: 1}, "compression": compression}
+    sheets[0].save(
+        tmp_path / "a.tif", save_all=True, append_images=sheets[1:], **options
+    )
+    found = list(pages(tmp_path / "a.tif"))
+    assert len(found) == 3
+    for page in found:
+        assert page.picture is not None
+        np.testing.assert_array_equal(page.picture[..., 0], upright)
+
+
+def tiff(sheets, kind=b"II*\0", types=None, last=None):
+    """Return the bytes of a TIFF file with a page for each of `sheets`, (H, W) uint8.
+
+    types: each page's value of tag 254; last: the page that the last one says follows.
+    """
+    order, big = ("<" if kind[:1] == b"I" else ">"), b"+" in kind
+    count, offset, header = ("Q", "Q", 16) if big else ("H", "I", 8)
+    directory = struct.calcsize(
+        order + count + 9 * ("HHQQ" if big else "HHII") + offset
+    )
+    starts = [header]
+    for sheet in sheets:
+        starts.append(starts[-1] + directory + sheet.size)
+    links = [*starts[1:-1], 0 if last is None else starts[last]]
+    content = kind + (struct.pack(order + "HHQ", 8, 0, header) if big else b"")
+    content += b"" if big else struct.pack(order + "I", header)
+    for number, sheet in enumerate(sheets):
+        (height, width), data = sheet.shape, starts[number] + directory
+        values = {254: types[number] if types else 0, 256: width, 257: height, 258: 8}
+        values |= {259: 1, 262: 1, 273: data, 278: height, 279: sheet.size}
+        content += struct.pack(order + count, len(values))
+        for tag, value in values.items():  # all of type LONG
+            content += struct.pack(order + ("HHQ" if big else "HHI"), tag, 4, 1)
+            content += struct.pack(order + ("I4x" if big else "I"), value)
+        content += struct.pack(order + offset, links[number]) + sheet.tobytes()
+    return content
+
+
+SHEETS = [np.full((20, 30 + 5 * k), 10 + 60 * k, np.uint8) for k in range(4)]
+
+
+def found_in(path):
+    """Return what each page of a file shows: (number, gray, or its error's start)."""
+    found = []
+    for page in pages(path):
+        gray = None if page.picture is None else int(page.picture[0, 0, 0])
+        found.append((page.number, page.error[:13] if page.error else gray))
+    return found
+
+
+@pytest.mark.parametrize("kind", [b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"])
+def test_byte_orders_and_sizes_of_offsets(tmp_path, kind):
+    path = tmp_path / "a.tif"
+    path.write_bytes(tiff(SHEETS, kind))
+    assert found_in(path) == [(1, 10), (2, 70), (3, 130), (4, 190)]
+    path.write_bytes(tiff(SHEETS, kind, types=[1, 2, 1, 4]))
+    assert found_in(path) == [(1, 10), (2, 70)]
+    path.write_bytes(tiff(SHEETS[:2], kind, types=[0, 1]))
+    (page,) = pages(path)
+    assert not page.of_many
+
+
+@pytest.mark.parametrize("last", range(3))
+def test_a_loop_of_pages_ends(tmp_path, last):
+    (tmp_path / "a.tif").write_bytes(tiff(SHEETS[:3], last=last))
+    assert found_in(tmp_path / "a.tif") == [(1, 10), (2, 70), (3, 130)]
+
+
+def test_a_damaged_page_does_not_hide_the_next(tmp_path, capfd):
+    path = tmp_path / "a.tif"
+    content = bytearray(tiff(SHEETS[:3]))
+    second = len(tiff(SHEETS[:1]))
+    width = content.index(struct.pack("<HHI", 256, 4, 1), second)
+    content[width + 8 : width + 12] = bytes(4)
+    path.write_bytes(content)
+    assert found_in(path) == [(1, 10), (2, "not a picture"), (3, 130)]
+    assert capfd.readouterr().err == ""
+
+
+def test_a_truncated_second_page(tmp_path):
+    path = tmp_path / "a.tif"
+    content, first, second = (tiff(SHEETS[:count]) for count in (3, 1, 2))
+    path.write_bytes(content[: len(first) + 50])  # in its directory
+    assert found_in(path) == [(1, 10), (2, "not a picture")]
+    path.write_bytes(content[: len(second) - 50])  # in its pixels: the third is lost
+    assert found_in(path) == [(1, 10), (2, "not a picture"), (3, "not a picture")]
+
+
+@pytest.mark.parametrize("kind", [b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"])
+def test_tiff_files_cut_anywhere(tmp_path, kind):
+    content = tiff([sheet[:9, :9] for sheet in SHEETS[:2]], kind)
+    for length in range(4, len(content), 7):
+        (tmp_path / "a.tif").write_bytes(content[:length])
+        numbers = [number for number, _ in found_in(tmp_path / "a.tif")]
+        assert numbers in ([1], [1, 2])
+
+
+def test_a_page_that_is_too_large(tmp_path):
+    sheets = [Image.new("1", size) for size in ((30, 40), (8000, 6500), (40, 30))]
+    options = {"save_all": True, "compression": "group4"}
+    sheets[0].save(tmp_path / "a.tif", append_images=sheets[1:], **options)
+    # In a process of its own: OpenCV reads its limit when it is first imported.
+    script = (
+        "from digits.reading.decode import pages\n"
+        "for page in pages('a.tif'): print(page.number, page.error)"
+    )
+    command = [sys.executable, "-c", script]
+    done = subprocess.run(
+        command,
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+    )
+    expected = "1 None\n2 larger than 50 megapixels; scale it down\n3 None\n"
+    assert done.stdout == expected
+
+
+def test_pages_are_decoded_when_they_are_asked_for(tmp_path, monkeypatch):
+    (tmp_path / "a.tif").write_bytes(tiff(SHEETS))
+    decoded = []
+    monkeypatch.setattr(
+        cv2, "imdecode", lambda *_: decoded.append(1) or np.zeros((20, 20, 3), np.uint8)
+    )
+    monkeypatch.setattr(module, "_may_be_transparent", lambda content: False)
+    for number, _ in enumerate(pages(tmp_path / "a.tif"), 1):
+        assert len(decoded) == number
+
+
+def test_an_error_is_a_page(tmp_path):
+    (page,) = pages(tmp_path / "gone.tif")
+    assert (page.number, page.of_many, page.error) == (1, False, "no such file")
+    assert page.picture is None

@@ -1,8 +1,14 @@
-"""Decode a picture file: upright pixels on opaque paper, of bounded size."""
+"""Decode a picture file: upright pixels on opaque paper, of bounded size.
 
+TIFF files are decoded page by page; of other files that hold several pictures, such as
+animations, only the first counts.
+"""
+
+import itertools
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Literal, NamedTuple
 
 import cv2
 import numpy as np
@@ -17,6 +23,15 @@ LARGEST_FILE = 512 << 20  # bytes
 BLOCK = 1 << 20  # pixels of a transparent picture that are composited at once
 JPEG, PNG = b"\xff\xd8", b"\x89PNG"  # their first bytes
 PNG_WITH_ALPHA = b"\x04", b"\x06"  # colour types: gray, and colour
+# The first bytes of TIFF and BigTIFF files: byte order; the bytes of an offset (the
+# first stands behind as many), of a directory's count of entries, and of an entry.
+TIFF: dict[bytes, tuple[Literal["little", "big"], int, int, int]] = {
+    b"II*\0": ("little", 4, 2, 12),
+    b"MM\0*": ("big", 4, 2, 12),
+    b"II+\0": ("little", 8, 8, 20),
+    b"MM\0+": ("big", 8, 8, 20),
+}
+SUBFILE_TYPE, NO_PAGE = 254, 0b101  # a tag; its bits of a thumbnail and of a mask
 SUFFIXES = (
     ".avif",
     ".bmp",
@@ -41,14 +56,97 @@ def ending_of(path: str | Path) -> str:
     return os.path.splitext(path)[1].lower()
 
 
+class Page(NamedTuple):
+    """One page of a file, or the error that kept it unread.
+
+    number: counted from 1; of_many: whether the file has other pages; picture and
+    scale: as `decode` returns them, or None and 1; error: one line that does not repeat
+    the path, or None.
+    """
+
+    number: int
+    of_many: bool
+    picture: np.ndarray | None = None
+    scale: float = 1.0
+    error: str | None = None
+
+
+def pages(path: str | Path) -> Iterator[Page]:
+    """Yield the pages of a file, at least one; each is decoded when it is asked for.
+
+    A file or a page that cannot be read gives a Page with an error. The pages after it
+    are still found, unless their place in the file is lost.
+    """
+    try:
+        content = _read(path)
+    except UserError as error:
+        yield Page(1, of_many=False, error=str(error))
+        return
+    if content[:4] not in TIFF:
+        yield _page(content, 1, of_many=False)
+        return
+    content = bytearray(content)
+    offsets = itertools.chain(_directories(content), [None])
+    for number, (offset, following) in enumerate(itertools.pairwise(offsets), 1):
+        _put_first(content, offset)
+        yield _page(content, number, of_many=number > 1 or following is not None)
+
+
+def _page(content, number, of_many):
+    try:
+        picture, scale = _bounded(content)
+    except UserError as error:
+        return Page(number, of_many, error=str(error))
+    return Page(number, of_many, picture, scale)
+
+
+def _directories(content) -> Iterator[int]:
+    """Yield the offset of each page's directory in the content of a TIFF file.
+
+    The first counts as a page in any case, others only if they are no thumbnail or
+    mask of a page. The last may lie outside of a damaged file.
+    """
+    order, size, count_size, entry_size = TIFF[bytes(content[:4])]
+
+    def integer(start, length):
+        return int.from_bytes(content[start : start + length], order)
+
+    offset = integer(size, size)
+    yield offset
+    visited = {0}  # 0 stands for the end
+    while offset not in visited:
+        visited.add(offset)
+        entries = offset + count_size
+        offset = integer(entries + integer(offset, count_size) * entry_size, size)
+        first = offset + count_size  # entries are sorted by tag, and this one is least
+        value = integer(first + entry_size - size, 4)
+        is_page = integer(first, 2) != SUBFILE_TYPE or not value & NO_PAGE
+        if is_page and offset not in visited:
+            yield offset
+
+
+def _put_first(content, offset):
+    """Make the directory at an offset the first of a TIFF file's content.
+
+    So OpenCV decodes any page alone and as it does a file of one page: its own
+    functions for many pages walk through all earlier ones, and keep no metadata.
+    """
+    order, size, *_ = TIFF[bytes(content[:4])]
+    content[size : 2 * size] = offset.to_bytes(size, order)
+
+
 def decode(path: str | Path) -> tuple[np.ndarray, float]:
     """Return (picture, scale) of a file: (H, W, 3) uint8 BGR, upright, on opaque paper.
 
-    The picture is at most LARGEST_SIDE wide and high; `scale` is how many pixels of the
-    file's upright picture one of its pixels is wide. Raises UserError, whose text does
-    not repeat the path, when the file cannot be read as a picture.
+    The picture, the first page's, is at most LARGEST_SIDE wide and high; `scale` is how
+    many pixels of the file's upright picture one of its pixels is wide. Raises
+    UserError, whose text does not repeat the path, when it cannot be read.
     """
-    content = _read(path)
+    return _bounded(_read(path))
+
+
+def _bounded(content):
+    """Return (picture, scale), as `decode`, of the first page of a file's content."""
     try:
         with native_stderr_silenced():
             picture = _decode(content)
