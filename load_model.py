@@ -8,7 +8,6 @@ Prints a line for each picture: its name, its rows of digits separated by a spac
 the confidence of the least certain digit; or "no digit".
 """
 
-import itertools
 import json
 import os
 import subprocess
@@ -38,7 +37,8 @@ WRITABLE = (".bmp", ".jpg", ".jpeg", ".png", ".tif", ".tiff", ".webp")
 def as_json(result, top):
     """Return a Reading as a line of JSON, with the `top` guesses of each digit."""
     if result.error:
-        return json.dumps({"file": result.file, "error": result.error})
+        page = {"page": result.page} if result.of_many else {}
+        return json.dumps({"file": result.file} | page | {"error": result.error})
     found = [
         {
             "digit": digit.digit,
@@ -49,7 +49,8 @@ def as_json(result, top):
         }
         for digit in result.digits
     ]
-    return json.dumps({"file": result.file, "rows": result.rows, "digits": found})
+    source = {"file": result.file, "page": result.page}
+    return json.dumps(source | {"rows": result.rows, "digits": found})
 
 
 def annotated_paths(target, pictures):
@@ -85,6 +86,16 @@ def unique_names(paths):
         yield name
 
 
+def page_path(path, result):
+    """Return the path of the annotated copy of a Reading: out[2].png of a second page.
+
+    path: that of the whole file, or None.
+    """
+    if not (path and result.of_many):
+        return path
+    return path.with_stem(f"{path.stem}[{result.page}]")
+
+
 def answer(result, args, target=None):
     """Print a Reading, draw it to the path `target`, if any; return if both worked."""
     error = result.error
@@ -100,7 +111,7 @@ def answer(result, args, target=None):
         except UserError as failure:
             error = failure
     if error:
-        print(f"{result.file}: {error}", file=sys.stderr)
+        print(f"{result.name}: {error}", file=sys.stderr)
     return not error
 
 
@@ -207,12 +218,14 @@ def main(argv=None):
             pictures, classifier, args.threshold, args.single
         )
     total = len(pictures) if len(pictures) >= BAR_FROM else 0
-    successes = []
+    successes, remaining, target = [], iter(targets), None
     with Progress("Reading", total) as bar:
-        for result, target in itertools.zip_longest(results, targets):
+        for result in results:
+            is_first = result.page == 1
+            target = next(remaining, None) if is_first else target
             bar.clear()
-            successes.append(answer(result, args, target))
-            bar.update()
+            successes.append(answer(result, args, page_path(target, result)))
+            bar.update(is_first)
     return 0 if all(successes) else 1
 
 

@@ -116,3 +116,14 @@ def seven():
     picture = np.full((120, 100, 3), 240, np.uint8)
     points = np.array([(25, 25), (75, 25), (45, 100)])
     return cv2.polylines(picture, [points], False, (40, 40, 40), 7, cv2.LINE_AA)
+
+
+@pytest.fixture(scope="session")
+def printed_digits():
+    """Each digit in two fonts, as MNIST would have it: (10, 2, 28, 28) uint8."""
+    fonts = cv2.FONT_HERSHEY_SIMPLEX, cv2.FONT_HERSHEY_COMPLEX
+    images = np.zeros((10, 2, 28, 28), np.uint8)
+    for digit in range(10):
+        for image, font in zip(images[digit], fonts, strict=True):
+            cv2.putText(image, str(digit), (6, 23), font, 0.9, 255, 2, cv2.LINE_AA)
+    return images

@@ -7,7 +7,7 @@ import pytest
 
 from conftest import ROOT
 from digits import UserError
-from digits.model import classifier, model_file
+from digits.model import model_file, session
 from digits.model.classifier import Classifier, in_batches
 
 
@@ -36,7 +36,7 @@ class Session:
 def with_sessions(monkeypatch, sessions):
     """Let graphs stand for sessions: {bytes: Session}."""
     monkeypatch.setattr(
-        classifier.onnxruntime,
+        session.onnxruntime,
         "InferenceSession",
         lambda onnx, *_, **__: sessions[onnx],
     )

@@ -4,6 +4,7 @@ import re
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import cv2
 import h5py
@@ -42,8 +43,7 @@ def test_json(capsys):
     assert status == 1
     found, gone = map(json.loads, lines)
     assert gone == {"file": "gone.jpg", "error": "no such file"}
-    assert found["file"] == ONE
-    assert found["rows"] == ["1"]
+    assert (found["file"], found["page"], found["rows"]) == (ONE, 1, ["1"])
     (digit,) = found["digits"]
     assert digit.keys() == {"digit", "confidence", "box", "row", "top"}
     assert (digit["digit"], digit["row"]) == (1, 0)
@@ -53,11 +53,33 @@ def test_json(capsys):
     assert 0 < x < x + width < 320 and 0 < y < y + height < 320
 
 
+def test_a_damaged_page_of_a_tiff(capsys, tmp_path, seven):
+    assert cv2.imwritemulti("scan.tif", [seven, seven])
+    content = bytearray(Path("scan.tif").read_bytes())
+    first = int.from_bytes(content[4:8], "little")
+    entries = int.from_bytes(content[first : first + 2], "little")
+    link = first + 2 + 12 * entries
+    second = int.from_bytes(content[link : link + 4], "little")
+    Path("scan.tif").write_bytes(content[:second])  # its last page is lost
+    arguments = ["scan.tif", ONE, "--save_image", "drawn"]
+    status, lines, (error,) = read(capsys, *arguments)
+    assert status == 1 and error.startswith("scan.tif[2]: ")
+    assert [line.split(" (")[0] for line in lines] == ["scan.tif[1]: 7", f"{ONE}: 1"]
+    assert {path.name for path in Path("drawn").iterdir()} == {"scan[1].png", "1a.png"}
+    lines = read(capsys, "scan.tif", "--json")[1]
+    assert [json.loads(line)["page"] for line in lines] == [1, 2]
+
+
 def test_no_digit_is_an_answer(capsys, tmp_path):
     cv2.imwrite("blank.png", np.full((60, 60), 230, np.uint8))
     assert read(capsys, "blank.png") == (0, ["blank.png: no digit"], [])
     (line,) = read(capsys, "blank.png", "--json")[1]
-    assert json.loads(line) == {"file": "blank.png", "rows": [], "digits": []}
+    assert json.loads(line) == {
+        "file": "blank.png",
+        "page": 1,
+        "rows": [],
+        "digits": [],
+    }
 
 
 @pytest.mark.parametrize("value", [0, 128, 255])

@@ -140,8 +140,35 @@ def test_a_line_of_text():
         Digit(number, confidence, (0, 0, 1, 1), row, np.zeros(11, np.float32), blank)
         for number, confidence, row in ((3, 0.99996, 0), (1, 0.87654, 0), (4, 0.9, 1))
     ]
-    assert Reading("a.png", digits).as_line() == "a.png: 31 4 (87.6 %)"
+    reading = Reading("a.png", digits, ["3 1", "4"])
+    assert reading.as_line() == "a.png: 3 1 4 (87.6 %)"
     assert Reading("a.png", []).as_line() == "a.png: no digit"
+    second = reading._replace(page=2, of_many=True)
+    assert second.as_line() == "a.png[2]: 3 1 4 (87.6 %)"
+
+
+def test_two_numbers_of_a_row_and_tilted_rows(shipped):
+    one, seven, nine = (digit(number) for number in (1, 7, 9))
+    parts = [(one, 40, 40), (seven, 110, 40), (nine, 420, 40), (seven, 500, 40)]
+    parts += [(ink, x, 240) for ink, x, _ in parts]
+    canvas = sheet(400, 640, *parts)
+    assert rows_of(picture_of(canvas), shipped) == ["17 97", "17 97"]
+    turn = cv2.getRotationMatrix2D((320, 200), 12, 0.9)
+    turned = cv2.warpAffine(canvas, turn, (640, 400))
+    assert rows_of(picture_of(turned), shipped) == ["17 97", "17 97"]
+
+
+def test_pages_of_a_tiff(shipped, seven):
+    blank = np.full((60, 80, 3), 230, np.uint8)
+    cv2.imwritemulti("scan.tif", [seven, blank, cv2.resize(seven, None, fx=2, fy=2)])
+    readings = list(read_pictures(["scan.tif", IMAGES / "1a.jpg"], shipped, 0.5))
+    assert [(r.name, r.rows) for r in readings] == [
+        ("scan.tif[1]", ["7"]),
+        ("scan.tif[2]", []),
+        ("scan.tif[3]", ["7"]),
+        (str(IMAGES / "1a.jpg"), ["1"]),
+    ]
+    assert [reading.page for reading in readings] == [1, 2, 3, 1]
 
 
 @pytest.mark.parametrize(

@@ -6,36 +6,18 @@ first: where it is sure, its answer counts (a cascade: Viola & Jones, 2001).
 """
 
 import functools
-import os
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-import onnxruntime
-from onnxruntime.capi import (
-    onnxruntime_pybind11_state as onnxruntime_errors,  # pyright: ignore
-)
 
 from digits import UserError
-from digits.terminal import pool
+from digits.model.session import GRAPH_ERRORS, open_session
 
 DIGITS = "0123456789"  # classes of every network
 NO_DIGIT = "-"  # the eleventh class, which a network may have: non-digits
 CLEAR = 0.98  # confidence of a quick answer that counts (docs/RECIPE.md)
 BATCH = 128  # images that a network is given at once: bounds the memory
-WEIGHTS_FOLDER = "session.model_external_initializers_file_folder_path"
-SILENT = 4  # ONNX Runtime's severity "fatal"
-# What ONNX Runtime raises for a damaged graph. UnicodeDecodeError is a ValueError: its
-# message may not be UTF-8.
-GRAPH_ERRORS = (
-    *(
-        error
-        for error in vars(onnxruntime_errors).values()
-        if isinstance(error, type) and issubclass(error, Exception)
-    ),
-    RuntimeError,
-    ValueError,
-)
 
 
 class Classifier:
@@ -54,8 +36,7 @@ class Classifier:
         quick: bytes = b"",
         threads: int = 0,
     ):
-        self.name, self._onnx = name, onnx
-        self._threads = threads or pool.cores()
+        self.name, self._onnx, self._threads = name, onnx, threads
         self._first = self._opened(quick) if quick else self._whole
 
     @functools.cached_property
@@ -64,26 +45,7 @@ class Classifier:
         return self._opened(self._onnx)
 
     def _opened(self, onnx):
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = self._threads
-        options.inter_op_num_threads = 1
-        options.log_severity_level = SILENT
-        # Waiting threads would take the cores from OpenCV: a tenth of the time to read.
-        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-        # A graph may name files to take weights from: they are sought in no folder.
-        options.add_session_config_entry(WEIGHTS_FOLDER, os.devnull)
-        try:
-            return onnxruntime.InferenceSession(
-                onnx,
-                options,
-                providers=["CPUExecutionProvider"],
-                enable_fallback=0,  # which would print to stdout
-            )
-        except GRAPH_ERRORS as error:
-            raise UserError(
-                f"{self.name}: ONNX Runtime cannot run its graph; train or copy it "
-                "again"
-            ) from error
+        return open_session(onnx, self.name, self._threads)
 
     def probabilities(self, images: np.ndarray) -> np.ndarray:
         """Return (N, 11) float32 of images (N, 28, 28), 0 to 255.

@@ -20,9 +20,15 @@ MARKS = DIGITS + SIGNS  # the classes
 STRIDE = 4  # pixels of a cell, each way
 MULTIPLE = 8  # a picture's sides are multiples of it
 TYPICAL = 24  # pixels: a size is answered as the logarithm of its ratio to this
-PRESENCE, CLASSES, PLACE, SIZE = 0, slice(1, 1 + len(MARKS)), slice(-4, -2), slice(-2, None)
-OUTPUTS = 1 + len(MARKS) + 4  # of a cell
 BORDER = 8  # pixels of more paper around a picture
+PAPER_WINDOW = 15  # pixels: wider than a stroke
+# What is answered for a cell: the logit of presence, the logits of the classes, x and y
+# of the mark's middle from the cell's in cells, and the logarithms of width and height.
+PRESENCE = 0
+CLASSES = slice(1, 1 + len(MARKS))
+PLACE = slice(-4, -2)
+SIZE = slice(-2, None)
+OUTPUTS = 1 + len(MARKS) + 4
 
 
 class Reader:
@@ -45,26 +51,51 @@ class Reader:
     def answers(self, picture: np.ndarray) -> np.ndarray:
         """Return (h, w, OUTPUTS) float32 of a gray picture (H, W) uint8.
 
-        Cell [0, 0] begins BORDER pixels above and to the left of the picture.
+        Cell [0, 0] begins BORDER pixels above and to the left of the picture. Raises
+        UserError where the graph answers anything else.
         """
-        height, width = picture.shape
-        padded = cv2.copyMakeBorder(
-            picture,
-            BORDER,
-            BORDER + -height % MULTIPLE,
-            BORDER,
-            BORDER + -width % MULTIPLE,
-            cv2.BORDER_REPLICATE,
-        )
+        padded = bordered(picture)
         pixels = padded[None, ..., None].astype(np.float32)
+        expected = 1, padded.shape[0] // STRIDE, padded.shape[1] // STRIDE, OUTPUTS
         try:
             name = self._session.get_inputs()[0].name
             outputs = np.asarray(self._session.run(None, {name: pixels})[0])
-            expected = padded.shape[0] // STRIDE, padded.shape[1] // STRIDE, OUTPUTS
-            if outputs.shape[1:] != expected or not np.isfinite(outputs).all():
-                raise ValueError(f"{outputs.shape}, or not finite")
+            is_sound = outputs.dtype == np.float32 and outputs.shape == expected
+            if not is_sound or not np.isfinite(outputs).all():
+                raise ValueError(f"{outputs.dtype} of {outputs.shape}, or not finite")
             return outputs[0]
         except (*GRAPH_ERRORS, IndexError) as error:
             raise UserError(
                 f"{self.name}: its graph does not map a picture to marks"
             ) from error
+
+
+def bordered(picture: np.ndarray) -> np.ndarray:
+    """Return a picture (H, W) uint8 with BORDER or more pixels of paper on each side.
+
+    The sides become multiples of MULTIPLE.
+    """
+    height, width = picture.shape
+    return with_paper(
+        picture,
+        top=BORDER,
+        bottom=BORDER + -height % MULTIPLE,
+        left=BORDER,
+        right=BORDER + -width % MULTIPLE,
+    )
+
+
+def with_paper(
+    picture: np.ndarray, top: int, bottom: int, left: int, right: int
+) -> np.ndarray:
+    """Return a picture (H, W) uint8 with so many pixels of paper around it.
+
+    It is as bright as the brightest pixels near the border: were the border itself to
+    go on, ink that touches it would grow.
+    """
+    smooth = cv2.blur(picture, (3, 3))
+    paper = cv2.dilate(smooth, np.ones((PAPER_WINDOW, PAPER_WINDOW), np.uint8))
+    wide = cv2.copyMakeBorder(paper, top, bottom, left, right, cv2.BORDER_REPLICATE)
+    height, width = picture.shape
+    wide[top : top + height, left : left + width] = picture
+    return wide

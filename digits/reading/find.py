@@ -1,7 +1,8 @@
 """Find the digits and signs of a picture with the reader of pages.
 
-The reader knows digits of 12 to 48 pixels' height. It looks at the picture in several
-sizes, each half of the one before, and of what it finds at one place the surest counts.
+The reader knows digits of 14 to 38 pixels' height (digits.synthesis.sheet). The picture
+is searched in several sizes, each half of the one before, and of what is found at one
+place the surest counts.
 """
 
 from typing import NamedTuple
@@ -21,12 +22,14 @@ from digits.model.reader import (
 )
 
 SMALL = 300 * 300  # pixels: a smaller picture is also enlarged
-LARGE = 3_200_000  # pixels: a larger picture is reduced: digits of 2.5 mm on A4 remain 18 px
+# Pixels: a larger picture is reduced. Digits of 2.5 mm on A4 are 18 pixels high then.
+LARGE = 3_200_000
 LEAST_SIDE = 16  # pixels of the smallest size
 FAINTEST = 0.05  # probability: what is less likely a mark is not considered
 SAME = 0.45  # intersection over union of boxes that show one mark …
 WITHIN = 0.75  # … or this share of the smaller one's area, if it is …
 SIMILAR = 0.5  # … at least so high, compared with the larger one
+LARGEST_LOGARITHM = 4  # of a mark's size to TYPICAL: an answer beyond it is clipped
 
 
 class Marks(NamedTuple):
@@ -47,27 +50,28 @@ class Marks(NamedTuple):
 
 
 def find(gray: np.ndarray, reader: Reader) -> Marks:
-    """Return the Marks of a gray picture (H, W) uint8 with dark ink on light paper."""
-    found = [
-        _scaled(_peaks(reader.answers(level)), level.shape, scale)
-        for level, scale in sizes(gray)
-    ]
+    """Return the Marks of a gray picture (H, W) uint8 with dark ink on light paper.
+
+    The surest comes first.
+    """
+    found = []
+    for picture in sizes(gray):
+        marks = _inside(_peaks(reader.answers(picture)), picture.shape)
+        scale = np.divide(gray.shape, picture.shape)[::-1]
+        boxes = marks.boxes * np.tile(scale, 2).astype(np.float32)
+        found.append(marks._replace(boxes=boxes))
     return distinct(Marks(*map(np.concatenate, zip(*found, strict=True))))
 
 
-def sizes(gray: np.ndarray) -> list[tuple[np.ndarray, float]]:
-    """Return [(picture, scale)]: a gray picture in the sizes in which it is searched.
-
-    scale: how many of its pixels one of the gray picture's is wide.
-    """
+def sizes(gray: np.ndarray) -> list[np.ndarray]:
+    """Return a gray picture (H, W) uint8 in the sizes in which it is searched."""
     area = gray.shape[0] * gray.shape[1]
-    levels = [(resized(gray, 2), 2.0)] if area < SMALL else []
-    scale = min(1.0, (LARGE / area) ** 0.5)
-    level = resized(gray, scale) if scale < 1 else gray
-    while min(level.shape) >= LEAST_SIDE or not levels:
-        levels.append((level, scale))
-        level, scale = resized(level, 0.5), scale / 2
-    return levels
+    pictures = [resized(gray, 2)] if area < SMALL else []
+    picture = resized(gray, (LARGE / area) ** 0.5) if area > LARGE else gray
+    while min(picture.shape) >= LEAST_SIDE or not pictures:
+        pictures.append(picture)
+        picture = resized(picture, 0.5)
+    return pictures
 
 
 def resized(gray: np.ndarray, scale: float) -> np.ndarray:
@@ -85,35 +89,36 @@ def _peaks(answers):
     y, x = np.nonzero(is_peak)
     cells = answers[y, x]
     middles = STRIDE * (np.column_stack([x, y]) + 0.5 + cells[:, PLACE]) - BORDER
-    sides = TYPICAL * np.exp(np.clip(cells[:, SIZE], -4, 4))
+    logarithms = np.clip(cells[:, SIZE], -LARGEST_LOGARITHM, LARGEST_LOGARITHM)
+    sides = TYPICAL * np.exp(logarithms)
     logits = cells[:, CLASSES] - cells[:, CLASSES].max(axis=1, keepdims=True)
     probabilities = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
     boxes = np.column_stack([middles - sides / 2, sides]).astype(np.float32)
     return Marks(boxes, 1 / (1 + np.exp(-cells[:, PRESENCE])), probabilities)
 
 
-def _scaled(marks, shape, scale):
-    """Return the Marks whose middle is in a level of `shape`, in pixels of the picture.
-    """
+def _inside(marks, shape):
+    """Return the Marks whose middle is in a picture of `shape`, not in its border."""
     middles = marks.boxes[:, :2] + marks.boxes[:, 2:] / 2
-    inside = ((middles >= 0) & (middles < shape[::-1])).all(axis=1)
-    return marks._replace(boxes=marks.boxes / np.float32(scale)).chosen(inside)
+    return marks.chosen(((middles >= 0) & (middles < shape[::-1])).all(axis=1))
 
 
 def distinct(marks: Marks) -> Marks:
-    """Return Marks without those whose place a surer one has."""
-    low, high = marks.boxes[:, :2], marks.boxes[:, :2] + marks.boxes[:, 2:]
-    areas, heights = marks.boxes[:, 2] * marks.boxes[:, 3], marks.boxes[:, 3]
+    """Return Marks without those whose place a surer one has, the surest first."""
     remaining, kept = np.argsort(-marks.presence, kind="stable"), []
     while len(remaining):
         first, others = remaining[0], remaining[1:]
         kept.append(first)
-        sides = np.minimum(high[first], high[others]) - np.maximum(low[first], low[others])
-        both = np.clip(sides, 0, None).prod(axis=1)
-        union = areas[first] + areas[others] - both
-        lower = np.minimum(areas[first], areas[others])
-        ratio = heights[others] / heights[first]
-        similar = (ratio > SIMILAR) & (ratio < 1 / SIMILAR)
-        same = (both > SAME * union) | ((both > WITHIN * lower) & similar)
-        remaining = others[~same]
+        remaining = others[~_show_same(marks.boxes[first], marks.boxes[others])]
     return marks.chosen(np.array(kept, int))
+
+
+def _show_same(box, boxes):
+    """Tell for boxes (N, 4) whether they show the same mark as a box (4,)."""
+    sides = np.minimum(box[:2] + box[2:], boxes[:, :2] + boxes[:, 2:])
+    sides = np.clip(sides - np.maximum(box[:2], boxes[:, :2]), 0, None)
+    both, areas, area = sides.prod(axis=1), boxes[:, 2:].prod(axis=1), box[2:].prod()
+    ratio = boxes[:, 3] / box[3]
+    is_similar = (ratio > SIMILAR) & (ratio < 1 / SIMILAR)
+    is_within = both > WITHIN * np.minimum(areas, area)
+    return (both > SAME * (areas + area - both)) | (is_within & is_similar)

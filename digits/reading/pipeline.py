@@ -14,13 +14,13 @@ from typing import NamedTuple
 
 import numpy as np
 
-from digits import UserError
 from digits.image import SIZE
+from digits.model.classifier import DIGITS
+from digits.reading import layout
 from digits.reading.classify import SURE, Classified, DigitClassifier, classify
-from digits.reading.decode import SUFFIXES, decode, ending_of
+from digits.reading.decode import SUFFIXES, Page, ending_of, pages
 from digits.reading.ink import coarse, extract_ink, flat_paper, is_light_on_dark
 from digits.reading.normalise import is_mnist_image
-from digits.reading.order import reading_order
 from digits.reading.refine import LEAST_JOINED, join, refine
 from digits.reading.reject import accept, worth
 from digits.reading.segment import FAINT_FRINGE, Box, Region, segment
@@ -57,33 +57,34 @@ def percent(probability: float) -> str:
 
 
 class Reading(NamedTuple):
-    """The digits of a file in reading order, or the error that kept it unread.
+    """The digits of a page in reading order, or the error that kept it unread.
 
-    picture: (H, W, 3) uint8 BGR as it was read, or None; scale: how many pixels of the
-    file's upright picture one of its pixels is wide.
+    rows: of digits, top to bottom, numbers parted by spaces: ['22 11', '2026']; page:
+    counted from 1, and of_many: whether the file has others; picture: (H, W, 3) uint8
+    BGR as it was read, or None; scale: how many pixels of the file's upright picture
+    one of its pixels is wide.
     """
 
     file: str
     digits: list[Digit]
+    rows: Sequence[str] = ()
     error: str | None = None
+    page: int = 1
+    of_many: bool = False
     picture: np.ndarray | None = None
     scale: float = 1.0
 
     @property
-    def rows(self) -> list[str]:
-        """The digits of each row, top to bottom: ['2026', '11']."""
-        count = 1 + max((digit.row for digit in self.digits), default=-1)
-        return [
-            "".join(str(digit.digit) for digit in self.digits if digit.row == row)
-            for row in range(count)
-        ]
+    def name(self) -> str:
+        """The file, and the page where it is one of many: scan.tif[2]."""
+        return f"{self.file}[{self.page}]" if self.of_many else self.file
 
     def as_line(self) -> str:
-        """Return a line of text: the file, its rows, its least confidence."""
+        """Return a line of text: the name, the rows, the least confidence."""
         if not self.digits:
-            return f"{self.file}: no digit"
+            return f"{self.name}: no digit"
         least = min(digit.confidence for digit in self.digits)
-        return f"{self.file}: {' '.join(self.rows)} ({percent(least)} %)"
+        return f"{self.name}: {' '.join(self.rows)} ({percent(least)} %)"
 
 
 def list_pictures(names: Iterable[str]) -> list[str]:
@@ -116,7 +117,7 @@ def read_pictures(
     threshold: float,
     single: bool = False,
 ) -> Iterator[Reading]:
-    """Yield a Reading for each path, in order.
+    """Yield a Reading for each page of each path, in order.
 
     threshold: the least confidence, 0 to 1, of a digit that is read; single: each
     picture holds exactly one digit, so the likeliest one counts. A picture that cannot
@@ -132,14 +133,14 @@ def read_pictures(
                 digits = _only_digit(candidates, fallbacks, classifier)
             else:
                 digits = _accepted(candidates, fallbacks, classifier, threshold)
-            yield reading._replace(digits=_in_order(digits, reading.scale))
+            yield _laid_out(reading, digits)
 
 
 def _batches(paths):
     """Yield lists of (Reading without digits, its Regions), in order of the paths."""
-    for start in range(0, len(paths), PICTURES_AT_ONCE):
-        # One step for all pictures, then the next, is faster than picture by picture.
-        readings = [_decode(path) for path in paths[start : start + PICTURES_AT_ONCE]]
+    # One step for all pictures, then the next, is faster than picture by picture.
+    unread = (_unread(path, page) for path in paths for page in pages(path))
+    while readings := list(itertools.islice(unread, PICTURES_AT_ONCE)):
         batch, size = [], 0
         for reading in readings:
             regions = _regions(reading.picture)
@@ -151,13 +152,17 @@ def _batches(paths):
         yield batch
 
 
-def _decode(path):
-    """Return a Reading without digits."""
-    try:
-        picture, scale = decode(path)
-    except UserError as error:
-        return Reading(str(path), [], error=str(error))
-    return Reading(str(path), [], picture=picture, scale=scale)
+def _unread(path, page: Page):
+    """Return the Reading of a page, without digits."""
+    return Reading(
+        str(path),
+        [],
+        error=page.error,
+        page=page.number,
+        of_many=page.of_many,
+        picture=page.picture,
+        scale=page.scale,
+    )
 
 
 def _regions(picture):
@@ -253,21 +258,24 @@ def _most_confident(classified) -> Classified | None:
     return max(classified, key=lambda candidate: candidate.confidence, default=None)
 
 
-def _in_order(classified, scale):
-    """Return Digits in reading order; scale: pixels of the file to one of a Region."""
+def _laid_out(reading, classified):
+    """Return a Reading with the digits of Classified, in rows."""
     boxes = [candidate.region.box for candidate in classified]
-    digits = []
-    for row, indices in enumerate(reading_order(boxes)):
-        for index in indices:
-            x, y, width, height = (round(length * scale) for length in boxes[index])
+    labels = [DIGITS[candidate.digit] for candidate in classified]
+    digits, rows = [], []
+    for row in layout.rows_of(boxes, [False] * len(boxes)):
+        for index in row.indices:
+            lengths = (round(length * reading.scale) for length in boxes[index])
+            x, y, width, height = lengths
             digits.append(
                 Digit(
                     digit=classified[index].digit,
                     confidence=classified[index].confidence,
                     box=(x, y, width, height),
-                    row=row,
+                    row=len(rows),
                     probabilities=classified[index].probabilities,
                     image=classified[index].image,
                 )
             )
-    return digits
+        rows.append(row.numbers(labels))
+    return reading._replace(digits=digits, rows=rows)

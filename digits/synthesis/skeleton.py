@@ -6,11 +6,12 @@ import numpy as np
 SCALE = 2  # MNIST's pixels are too coarse to thin
 SIDE = SCALE * 28
 SOLID = 90  # of 255: what is darker, once enlarged and blurred, is stroke
+FLATTEST = 0.2  # of SIDE: a lower stroke, a speck, is not enlarged to a digit's height
 NEIGHBOURS = np.array([[128, 1, 2], [64, 0, 4], [32, 16, 8]], np.float32)
 STEPS = (0, 1), (1, 0), (1, 1), (1, -1)  # (down, right) to half of the neighbours
 
 
-def _removable():
+def _kept():
     """Return two tables (256,) uint8: 0 where a pixel is removed, by its neighbours.
 
     A neighbourhood's code is the sum of NEIGHBOURS that are set. Source: Zhang & Suen,
@@ -23,14 +24,18 @@ def _removable():
     is_border = (count >= 2) & (count <= 6) & (rises == 1)
     first = (north & east & south) | (east & south & west)
     second = (north & east & west) | (north & south & west)
-    return [(~(is_border & (kept == 0))).astype(np.uint8) for kept in (first, second)]
+    return [(~(is_border & (held == 0))).astype(np.uint8) for held in (first, second)]
 
 
-KEPT = _removable()
+KEPT = _kept()
 
 
 def thinned(strokes: np.ndarray) -> np.ndarray:
-    """Return strokes (H, W) uint8, 0 or 1, one pixel wide."""
+    """Return strokes (H, W) uint8, 0 or 1, thinned to lines one pixel wide.
+
+    Strokes should be three pixels wide or wider: of two pixels, a square and some
+    diagonals vanish.
+    """
     while True:
         before = strokes
         for table in KEPT:
@@ -47,37 +52,42 @@ def skeletons(images: np.ndarray) -> list[np.ndarray]:
 
     Each is (M, 2, 2) float32: M segments from a point x, y to another one, in units of
     the digit's height, its top at y = 0 and its left end at x = 0. An image without a
-    stroke gives M = 0.
+    stroke gives M = 0. N is at least 1.
     """
-    enlarged = [
-        cv2.GaussianBlur(
-            cv2.resize(image, (SIDE, SIDE), interpolation=cv2.INTER_CUBIC), (0, 0), 1
-        )
-        for image in images
-    ]
-    solid = (np.array(enlarged) > SOLID).astype(np.uint8)
-    solid[:, [0, -1]] = 0  # the digits stand on top of each other in one tall image
+    solid = (np.array([_enlarged(image) for image in images]) > SOLID).astype(np.uint8)
+    # All are thinned at once, on top of each other in one tall image.
+    solid[:, [0, -1]] = 0
     lines = thinned(solid.reshape(-1, SIDE)).reshape(solid.shape)
     return [_segments(line) for line in lines]
+
+
+def _enlarged(image):
+    large = cv2.resize(image, (SIDE, SIDE), interpolation=cv2.INTER_CUBIC)
+    return cv2.GaussianBlur(large, (0, 0), 1)
 
 
 def _segments(line):
     """Return the smoothed segments between neighbouring pixels of a line (H, W)."""
     pixels = np.argwhere(line)
-    number = np.full(line.shape, -1)
-    number[tuple(pixels.T)] = np.arange(len(pixels))
-    padded = np.pad(number, 1, constant_values=-1)
-    pairs = []
-    for down, right in STEPS:
-        y, x = pixels.T + 1
-        others = padded[y + down, x + right]
-        pairs.append(np.stack([np.arange(len(pixels)), others], axis=1)[others >= 0])
-    pairs = np.concatenate(pairs)
+    pairs = _neighbours(pixels, line.shape)
     points = _smooth(pixels[:, ::-1].astype(np.float32), pairs)
     if len(pairs):
         points -= points.min(axis=0)
-        points /= max(points[:, 1].max(), 0.2 * SIDE)  # of a flat stroke no giant
+        points /= max(points[:, 1].max(), FLATTEST * SIDE)
     return points[pairs].astype(np.float32)
+
+
+def _neighbours(pixels, shape):
+    """Return the pairs (M, 2) of indices of pixels (N, 2), y and x, that touch."""
+    number = np.full(shape, -1)
+    number[tuple(pixels.T)] = np.arange(len(pixels))
+    padded = np.pad(number, 1, constant_values=-1)
+    y, x = pixels.T + 1
+    pairs = []
+    for down, right in STEPS:
+        other = padded[y + down, x + right]
+        pairs.append(np.stack([np.arange(len(pixels)), other], axis=1)[other >= 0])
+    return np.concatenate(pairs)
 
 
 def _smooth(points, pairs):

@@ -1,9 +1,9 @@
-"""The reader of pages: a network that finds digits and signs and says which they are.
+"""The reader of pages: its network, and how it learns from made-up pages.
 
-It looks at a gray picture of any size and answers for every cell of STRIDE x STRIDE
-pixels whether the middle of a mark lies there, which mark it is, and how large (in the
-manner of Zhou et al., Objects as points, 2019). It is trained on pieces of made-up
-pages (digits.synthesis.page).
+The network is fully convolutional: it looks at a gray picture of any size and answers
+for every cell of it (digits.model.reader says what). It learns from pieces of pages
+(digits.synthesis.page), which are moved, stretched and lit a little differently each
+time.
 """
 
 # Keras's functions and attributes have no types: pyright takes them for None.
@@ -11,60 +11,100 @@ pages (digits.synthesis.page).
 # pyright: reportOptionalOperand=false, reportOperatorIssue=false
 # pyright: reportArgumentType=false
 
+from typing import NamedTuple
+
 import keras
+import numpy as np
 import tensorflow as tf
 from keras import ops
 
-from digits.model.reader import MARKS
+from digits.mnist import Dataset
+from digits.model.reader import (
+    CLASSES,
+    OUTPUTS,
+    PLACE,
+    PRESENCE,
+    SIZE,
+    STRIDE,
+    TYPICAL,
+)
+from digits.synthesis.page import HEIGHT, HIDDEN, SEEN, UNCERTAIN, WIDTH
+from digits.synthesis.pages import NOTHING, pieces
+from digits.terminal.progress import Progress
 from digits.training.layers import FusedBatchNormalization
+from digits.training.optimizer import KernelMuon, OneCycle
 
-STRIDE = 4  # pixels of a cell, each way
-PADDED = 8  # a picture's sides are multiples of it
-TYPICAL = 24.0  # pixels: sizes are answered as logarithms of their ratio to it
-OUTPUTS = 1 + len(MARKS) + 4  # is one there, which, offset x and y, width and height
-WINDOW = 9  # cells: the surroundings from which a pixel's brightness is judged
+FILTERS = 24, 48, 128, 64
+RESIDUALS = 3  # blocks at an eighth of the picture's size, where most is computed
+WINDOW = 9  # cells: the surroundings from which a pixel's contrast is judged
 FAINTEST = 3.0  # of 255: contrast that is not enlarged further
-FOCUS = 1.2  # cells from a mark's middle: neighbours need not decide whether it is there
+RARE = -4.0  # logit of presence at first: few cells hold a mark's middle
+NEAR = 1.2  # cells from a mark's middle: so near, presence is neither right nor wrong …
+NEAR_WEIGHT = 0.3  # … and class, place and size count so much
+SIZE_WEIGHT = 0.5  # of the loss of place and size
+PIECES, EPOCHS, BATCH = 100_000, 4, 32
+PEAK_LEARNING_RATE, WARM_UP = 0.004, 0.15
+WEIGHT_DECAY = 0.05
+AVERAGE_DECAY = 0.995  # of the averaged weights, per step
+TRAINING = 3  # what is drawn for it differs from digits.training.renderings
 
 
-class Normalised(keras.layers.Layer):
-    """Local contrast: the surroundings' mean taken away, divided by their deviation."""
+@keras.saving.register_keras_serializable("digits")
+class LocalContrast(keras.layers.Layer):
+    """Takes the mean of a pixel's surroundings away, and divides by their deviation."""
 
     def call(self, pixels):
         """Return contrast (N, H, W, 1) of pixels (N, H, W, 1), 0 to 255."""
-        small = ops.average_pool(pixels, STRIDE, STRIDE)
-        mean = ops.average_pool(small, WINDOW, 1, padding="same")
-        squares = ops.average_pool(pixels**2, STRIDE, STRIDE)
-        squares = ops.average_pool(squares, WINDOW, 1, padding="same")
-        variance = ops.maximum(squares - mean**2, 0)
-        deviation = ops.average_pool(variance, WINDOW, 1, padding="same") ** 0.5
-        wide = [ops.repeat(ops.repeat(x, STRIDE, 1), STRIDE, 2) for x in (mean, deviation)]
-        return (pixels - wide[0]) / (wide[1] + FAINTEST)
+        mean = self._surroundings(ops.average_pool(pixels, STRIDE, STRIDE))
+        squares = self._surroundings(ops.average_pool(pixels**2, STRIDE, STRIDE))
+        variance = self._surroundings(ops.maximum(squares - mean**2, 0))
+        return (pixels - self._enlarged(mean)) / (
+            self._enlarged(ops.sqrt(variance)) + FAINTEST
+        )
+
+    @staticmethod
+    def _surroundings(cells):
+        return ops.average_pool(cells, WINDOW, 1, padding="same")
+
+    @staticmethod
+    def _enlarged(cells):
+        return ops.repeat(ops.repeat(cells, STRIDE, axis=1), STRIDE, axis=2)
 
 
-def network(filters=(32, 64, 128, 96), deep=3):
-    """Return a keras.Model from pixels (N, H, W, 1) to answers (N, H/4, W/4, OUTPUTS).
+@keras.saving.register_keras_serializable("digits")
+class SpaceToDepth(keras.layers.Layer):
+    """Makes 2x2 pixels the channels of one place.
 
-    H and W are multiples of PADDED.
+    A convolution of a single channel is slow.
     """
-    first, second, third, last = filters
+
+    def call(self, pixels):
+        """Return (N, H / 2, W / 2, 4) of (N, H, W, 1)."""
+        return tf.nn.space_to_depth(pixels, 2)
+
+
+def network() -> keras.Model:
+    """Return an untrained network, from pixels (N, H, W, 1), 0 to 255, to answers.
+
+    H and W are multiples of digits.model.reader.MULTIPLE.
+    """
+    first, second, third, last = FILTERS
     pixels = keras.Input((None, None, 1))
-    x = Normalised()(pixels)
-    x = keras.layers.Lambda(
-        lambda t: tf.nn.space_to_depth(t, 2), output_shape=(None, None, 4)
-    )(x)
-    x = convolved(x, first)  # (N, H/2, W/2, 32)
-    x = convolved(x, second, stride=2)  # (N, H/4, W/4, 64)
-    fine = residual(x, second)
-    x = convolved(fine, third, stride=2)  # (N, H/8, W/8, 128)
-    for _ in range(deep):
+    x = SpaceToDepth()(LocalContrast()(pixels))  # (N, H / 2, W / 2, 4)
+    x = convolved(x, first)  # (N, H / 2, W / 2, 24)
+    fine = residual(convolved(x, second, stride=2), second)  # (N, H / 4, W / 4, 48)
+    x = convolved(fine, third, stride=2)  # (N, H / 8, W / 8, 128)
+    for _ in range(RESIDUALS):
         x = residual(x, third)
-    x = keras.layers.UpSampling2D(2)(convolved(x, last, 1))
-    x = keras.layers.ReLU()(x + convolved(fine, last, 1, active=False))
-    x = convolved(x, last)  # (N, H/4, W/4, 96)
-    bias = keras.initializers.Constant(0.0)
-    answers = keras.layers.Conv2D(OUTPUTS, 1, bias_initializer=bias)(x)
-    return keras.Model(pixels, answers)
+    x = keras.layers.UpSampling2D(2)(convolved(x, last, size=1))
+    x = keras.layers.ReLU()(x + convolved(fine, last, size=1, active=False))
+    x = convolved(x, last)  # (N, H / 4, W / 4, 64)
+    bias = np.zeros(OUTPUTS, np.float32)
+    bias[PRESENCE] = RARE
+    initial = keras.initializers.Constant(bias)
+    return keras.Model(
+        pixels, keras.layers.Conv2D(OUTPUTS, 1, bias_initializer=initial)(x)
+    )
 
 
 def convolved(x, filters, size=3, stride=1, active=True):
@@ -77,7 +117,7 @@ def convolved(x, filters, size=3, stride=1, active=True):
         use_bias=False,
         kernel_initializer="he_normal",
     )(x)
-    x = FusedBatchNormalization(momentum=0.98, epsilon=1e-3)(x)
+    x = FusedBatchNormalization(momentum=0.98)(x)
     return keras.layers.ReLU()(x) if active else x
 
 
@@ -87,61 +127,161 @@ def residual(x, filters):
     return keras.layers.ReLU()(x + y)
 
 
-def targets(marks, height, width):
-    """Return what is right for each cell of pieces.
+class Targets(NamedTuple):
+    """What is right for each cell of pieces.
 
-    marks: (N, M, 5) float32: class, or -1 if uncertain, -2 where there is none; x, y,
-    width, height in pixels. Return (nearest mark (N, H, W, 5), its distance in cells
-    (N, H, W), in the nearest cell (bool), in an uncertain mark (bool)).
+    mark: (N, h, w, 5), the nearest one; distance: (N, h, w) of its middle in cells;
+    present: (N, h, w) bool, whether a mark's middle lies in the cell; uncertain: bool,
+    whether the cell lies in a mark that is not read for sure.
     """
-    y, x = tf.meshgrid(
-        tf.range(height, dtype=tf.float32), tf.range(width, dtype=tf.float32), indexing="ij"
-    )
-    middle = (tf.stack([x, y], axis=-1) + 0.5)[None, :, :, None]  # (1, H, W, 1, 2)
+
+    mark: tf.Tensor
+    distance: tf.Tensor
+    present: tf.Tensor
+    uncertain: tf.Tensor
+
+
+def targets(marks: tf.Tensor, middles: tf.Tensor) -> Targets:
+    """Return the Targets of marks (N, M, 5), as digits.synthesis.pages makes them.
+
+    middles: (h, w, 2), x and y of the cells' middles, in cells.
+    """
+    classes = marks[:, None, None, :, 0]
     places = marks[:, None, None, :, 1:3] / STRIDE
     sizes = marks[:, None, None, :, 3:5] / STRIDE
-    apart = tf.abs(middle - places)  # (N, H, W, M, 2)
-    real = marks[:, None, None, :, 0] >= 0
-    distance = tf.where(real, tf.norm(apart, axis=-1), 1e3)
-    nearest = tf.argmin(distance, axis=-1)
-    chosen = tf.gather(marks, nearest, batch_dims=1)
-    inside = tf.reduce_all(tf.floor(middle) == tf.floor(places), axis=-1) & real
-    vague = tf.reduce_all(apart < sizes / 2 + 0.5, axis=-1) & (
-        marks[:, None, None, :, 0] == -1
-    )
-    return (
-        chosen,
+    middles = middles[None, :, :, None]
+    apart = tf.abs(middles - places)  # (N, h, w, M, 2)
+    distance = tf.where(classes >= 0, tf.norm(apart, axis=-1), 1e3)
+    inside = tf.reduce_all(tf.floor(middles) == tf.floor(places), axis=-1)
+    within = tf.reduce_all(apart < sizes / 2 + 0.5, axis=-1)
+    return Targets(
+        tf.gather(marks, tf.argmin(distance, axis=-1), batch_dims=1),
         tf.reduce_min(distance, axis=-1),
-        tf.reduce_any(inside, axis=-1),
-        tf.reduce_any(vague, axis=-1),
+        tf.reduce_any(inside & (classes >= 0), axis=-1),
+        tf.reduce_any(within & (classes == UNCERTAIN), axis=-1),
     )
 
 
-def losses(answers, marks):
-    """Return the losses of presence, class and size, as scalars.
-
-    answers: (N, H, W, OUTPUTS); marks: as `targets` takes them.
-    """
-    height, width = answers.shape[1], answers.shape[2]
-    mark, distance, inside, vague = targets(marks, height, width)
-    positive = tf.cast(inside, tf.float32)
-    ignored = ~inside & ((distance < FOCUS) | vague)
-    count = tf.reduce_sum(positive) + 1
-    presence = tf.nn.sigmoid_cross_entropy_with_logits(positive, answers[..., 0])
-    presence = tf.reduce_sum(tf.where(ignored, 0.0, presence)) / count
-    near = tf.cast(distance < FOCUS, tf.float32) * 0.3
-    weight = tf.maximum(positive, near)
-    total = tf.reduce_sum(weight) + 1
-    labels = tf.maximum(tf.cast(mark[..., 0], tf.int32), 0)
+def loss_of(answers: tf.Tensor, marks: tf.Tensor) -> tf.Tensor:
+    """Return the loss of answers (N, h, w, OUTPUTS) for marks (N, M, 5): a scalar."""
+    height, width = answers.shape[1:3]
+    x, y = tf.meshgrid(tf.range(width) + 0.5, tf.range(height) + 0.5)
+    middles = tf.stack([x, y], axis=-1)
+    right = targets(marks, middles)
+    present = tf.cast(right.present, tf.float32)
+    near = tf.cast(right.distance < NEAR, tf.float32)
+    presence = tf.nn.sigmoid_cross_entropy_with_logits(present, answers[..., PRESENCE])
+    is_open = ~right.present & (right.uncertain | (right.distance < NEAR))
+    presence = tf.reduce_sum(tf.where(is_open, 0.0, presence))
+    labels = tf.maximum(tf.cast(right.mark[..., 0], tf.int32), 0)
     which = tf.nn.sparse_softmax_cross_entropy_with_logits(
-        labels, answers[..., 1 : 1 + len(MARKS)]
+        labels, answers[..., CLASSES]
     )
-    which = tf.reduce_sum(weight * which) / total
-    y, x = tf.meshgrid(
-        tf.range(height, dtype=tf.float32), tf.range(width, dtype=tf.float32), indexing="ij"
+    place = right.mark[..., 1:3] / STRIDE - middles
+    size = tf.math.log(tf.maximum(right.mark[..., 3:5], 1.0) / TYPICAL)
+    gaps = tf.abs(answers[..., PLACE] - place) + tf.abs(answers[..., SIZE] - size)
+    weight = tf.maximum(present, NEAR_WEIGHT * near)
+    details = weight * (which + SIZE_WEIGHT * tf.reduce_sum(gaps, axis=-1))
+    return presence / (tf.reduce_sum(present) + 1) + tf.reduce_sum(details) / (
+        tf.reduce_sum(weight) + 1
     )
-    offset = mark[..., 1:3] / STRIDE - (tf.stack([x, y], axis=-1) + 0.5)
-    size = tf.math.log(tf.maximum(mark[..., 3:5], 1.0) / TYPICAL)
-    wanted = tf.concat([offset, size], axis=-1)
-    gap = tf.reduce_sum(tf.abs(answers[..., 1 + len(MARKS) :] - wanted), axis=-1)
-    return presence, which, tf.reduce_sum(weight * gap) / total
+
+
+def moved(pixels: tf.Tensor, marks: tf.Tensor, seed: tf.Tensor):
+    """Return pixels (N, HEIGHT, WIDTH, 1) and their marks, a little changed.
+
+    They are stretched, sheared, turned, shifted and lit differently; seed: (2,) int.
+    """
+    uniform = tf.random.stateless_uniform((9, tf.shape(pixels)[0]), seed, -1, 1)
+    across = tf.exp(0.16 * uniform[0])
+    down = across * tf.exp(0.08 * uniform[1])
+    turn = 0.05 * uniform[3]
+    shear = 0.08 * uniform[2] + turn
+    middle = tf.constant([(WIDTH - 1) / 2, (HEIGHT - 1) / 2])
+    shift = tf.stack([6 * uniform[4], 3 * uniform[5]], axis=1)  # pixels
+    matrix = tf.stack([across, shear, -turn, down], axis=1)
+    matrix = tf.reshape(matrix, (-1, 2, 2))  # from a new pixel to the old one
+    origin = middle + shift - tf.linalg.matvec(matrix, middle)
+    rows = tf.concat([matrix, origin[..., None]], axis=2)
+    pixels = tf.raw_ops.ImageProjectiveTransformV3(
+        images=pixels,
+        transforms=tf.pad(tf.reshape(rows, (-1, 6)), [[0, 0], [0, 2]]),
+        output_shape=[HEIGHT, WIDTH],
+        interpolation="BILINEAR",
+        fill_mode="NEAREST",
+        fill_value=0.0,
+    )
+    contrast, light = tf.exp(0.3 * uniform[6]), 20 * uniform[7]
+    pixels = (pixels - 128) * contrast[:, None, None, None] + 128
+    pixels += light[:, None, None, None]
+    noise = tf.random.stateless_normal(tf.shape(pixels), seed + 1)
+    pixels += noise * tf.maximum(0.0, 12 * uniform[8] - 4)[:, None, None, None]
+    return tf.clip_by_value(pixels, 0, 255), _moved_marks(marks, matrix, middle, shift)
+
+
+def _moved_marks(marks, matrix, middle, shift):
+    """Return marks where `moved` puts them; uncertain where little is still visible."""
+    old = marks[..., 1:3] - 0.5 - middle - shift[:, None]
+    new = tf.linalg.matvec(tf.linalg.inv(matrix)[:, None], old) + middle + 0.5
+    size = marks[..., 3:5] / tf.linalg.diag_part(matrix)[:, None]
+    bounds = tf.constant([WIDTH, HEIGHT], tf.float32)
+    sides = tf.minimum(new + size / 2, bounds) - tf.maximum(new - size / 2, 0.0)
+    area = tf.reduce_prod(tf.maximum(sides, 0.0), axis=-1)
+    share = area / tf.maximum(tf.reduce_prod(size, axis=-1), 1e-3)
+    classes = marks[..., 0]
+    classes = tf.where((classes >= 0) & (share < SEEN), float(UNCERTAIN), classes)
+    classes = tf.where(share < HIDDEN, float(NOTHING), classes)
+    return tf.concat([classes[..., None], new, size], axis=-1)
+
+
+def train(dataset: Dataset, seed: int) -> keras.Model:
+    """Return a network that has learned from pieces of made-up pages."""
+    with Progress("Drawing pages", PIECES) as bar:
+        pictures, marks = pieces(
+            dataset.train_images,
+            dataset.train_labels,
+            PIECES,
+            [seed, TRAINING],
+            bar.update,
+        )
+    return fit(pictures, marks, seed)
+
+
+def fit(pictures: np.ndarray, marks: np.ndarray, seed: int) -> keras.Model:
+    """Return a network trained on pieces, as digits.synthesis.pages makes them."""
+    keras.utils.set_random_seed(seed)
+    model, batches = network(), len(pictures) // BATCH
+    optimizer = KernelMuon(
+        OneCycle(PEAK_LEARNING_RATE, EPOCHS * batches, WARM_UP),
+        weight_decay=WEIGHT_DECAY,
+        adam_weight_decay=WEIGHT_DECAY,
+        rms_rate=None,  # KernelMuon sizes the update itself
+        use_ema=True,
+        ema_momentum=AVERAGE_DECAY,
+    )
+    optimizer.exclude_from_weight_decay(var_names=["gamma", "beta", "bias"])
+    optimizer.build(model.trainable_variables)
+
+    @tf.function
+    def learn(pixels, marks, step_seed):
+        pixels, marks = moved(tf.cast(pixels, tf.float32), marks, step_seed)
+        with tf.GradientTape() as tape:
+            loss = loss_of(model(pixels, training=True), marks)
+        gradients = tape.gradient(loss, model.trainable_variables)
+        optimizer.apply_gradients(
+            zip(gradients, model.trainable_variables, strict=True)
+        )
+        return loss
+
+    for epoch in range(EPOCHS):
+        order = np.random.default_rng([seed, epoch]).permutation(len(pictures))
+        losses = []
+        with Progress(f"Reader, epoch {epoch + 1}/{EPOCHS}", batches) as bar:
+            for batch in range(batches):
+                chosen = order[batch * BATCH : (batch + 1) * BATCH]
+                step_seed = tf.constant([seed, epoch * batches + batch])
+                loss = learn(pictures[chosen, ..., None], marks[chosen], step_seed)
+                losses.append(float(loss))
+                bar.update(1, f"loss {np.mean(losses[-100:]):.3f}")
+    optimizer.finalize_variable_values(model.trainable_variables)
+    return model

@@ -1,0 +1,179 @@
+from collections import Counter
+
+import cv2
+import numpy as np
+import pytest
+
+from digits.model.reader import MARKS, SIGNS
+from digits.reading.normalise import normalise
+from digits.synthesis.hand import CURVE, HABIT, NO_MARK, Hand, bounds, curve, extent
+from digits.synthesis.skeleton import skeletons
+
+DIGITS = "0123456789"
+
+
+@pytest.fixture(scope="module")
+def examples(printed_digits):
+    """Segments of two examples of each digit."""
+    return [skeletons(images) for images in printed_digits]
+
+
+def writer(examples, seed=0, **traits):
+    """Return a Hand with some traits."""
+    hand = Hand(examples, np.random.default_rng(seed))
+    for name, value in traits.items():
+        assert hasattr(hand, name)
+        setattr(hand, name, value)
+    return hand
+
+
+def text_of(glyphs):
+    return "".join(MARKS[glyph.mark] for glyph in glyphs if glyph.mark != NO_MARK)
+
+
+def middles(glyphs):
+    """Return the x of the middles of digits and signs."""
+    boxes = np.array([bounds(g.segments) for g in glyphs if g.mark != NO_MARK])
+    return (boxes[:, 0] + boxes[:, 2]) / 2
+
+
+def test_every_digit_and_sign_is_written_in_order(examples):
+    for seed in range(5):
+        assert text_of(writer(examples, seed).number(MARKS)) == MARKS
+
+
+def test_glyphs_are_the_digits_that_they_are_marked_as(examples, shipped):
+    """The shipped network reads them."""
+    images, labels = [], []
+    for seed in range(12):
+        for glyph in writer(examples, seed, joins=0).number(DIGITS):
+            points = 60 * (glyph.segments - bounds(glyph.segments)[:2]) + 8
+            width, height = np.ceil(points.max(axis=(0, 1)) + 8).astype(int)
+            ink = np.zeros((height, width), np.uint8)
+            lines = list(np.rint(points).astype(np.int32))
+            cv2.polylines(ink, lines, False, 255, 6, cv2.LINE_AA)
+            images.append(normalise(ink))
+            labels.append(glyph.mark)
+    found = shipped.probabilities(np.stack(images))[:, :10].argmax(axis=1)
+    assert np.mean(found == labels) > 0.85
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_digits_stand_from_left_to_right(examples, seed):
+    tight = writer(examples, seed, gap=-0.12)
+    for text in (DIGITS, "1111111", "0101010"):
+        assert (np.diff(middles(tight.number(text))) > 0.03).all()
+
+
+def test_digits_stand_on_the_base_line(examples):
+    hand = writer(examples, uneven=(0, 0), wobble=0, tremble=0)
+    for glyph in hand.number(DIGITS):
+        _, top, _, bottom = bounds(glyph.segments)
+        assert -0.15 < top < 0.1 and 0.95 < bottom < 1.25, MARKS[glyph.mark]
+
+
+def test_a_comb_spaces_digits_evenly(examples):
+    hand = writer(examples, slant=0)
+    np.testing.assert_allclose(
+        middles(hand.number("0010230", pitch=1.5)),
+        1.5 * (np.arange(7) + 0.5),
+        atol=0.35,  # of a jitter of 0.06
+    )
+    np.testing.assert_allclose(
+        middles(hand.number("1  2", pitch=1.5)), [0.75, 5.25], atol=0.35
+    )
+
+
+def test_spaces_part(examples):
+    hand = writer(examples, gap=0)
+    apart, joined = hand.number("1 2"), hand.number("12")
+    assert np.diff(middles(apart)) > np.diff(middles(joined)) + 0.3
+
+
+def test_the_same_generator_writes_the_same(examples):
+    first, same, different = (
+        np.concatenate([g.segments for g in writer(examples, seed).number("20:47")])
+        for seed in (3, 3, 4)
+    )
+    np.testing.assert_array_equal(first, same)
+    assert first.shape != different.shape or (first != different).any()
+
+
+def test_joints_are_no_marks_and_lead_from_digit_to_digit(examples):
+    glyphs = writer(examples, joins=1, gap=0).number("200035")
+    assert text_of(glyphs) == "200035"
+    joints = [i for i, glyph in enumerate(glyphs) if glyph.mark == NO_MARK]
+    assert joints
+    for index in joints:
+        left, joint, right = (glyphs[index + step].segments for step in (-1, 0, 1))
+        assert (left.reshape(-1, 2) == joint[0, 0]).all(axis=1).any()
+        assert (right.reshape(-1, 2) == joint[-1, 1]).all(axis=1).any()
+
+
+@pytest.mark.parametrize("traits, pitch", [({"joins": 0}, 0), ({"joins": 1}, 1.2)])
+def test_no_joints(examples, traits, pitch):
+    glyphs = writer(examples, gap=0, **traits).number("200035", pitch)
+    assert NO_MARK not in [glyph.mark for glyph in glyphs]
+
+
+def test_far_digits_are_not_joined(examples):
+    assert len(writer(examples, joins=1, gap=3).number("200035")) == 6
+
+
+def test_a_writer_repeats_an_example(examples):
+    hand = writer(examples)
+    many = [[np.full((1, 2, 2), number, np.float32) for number in range(1000)]] * 10
+    hand.skeletons, hand.habits["3"] = many, (False, 123)
+    written = Counter(float(hand.example("3")[0, 0, 0]) for _ in range(500))
+    assert abs(written[123] / 500 - HABIT) < 0.08
+    assert len(written) > 100
+
+
+def test_a_corner_stays_one_where_the_hand_trembles(examples):
+    form = [np.array([(0, 0), (0.5, 0), (0.5, 0), (0.3, 1)])]
+    corner = writer(examples, tremble=0.1).drawn(form)[CURVE : 2 * CURVE]
+    np.testing.assert_array_equal(corner[0, 0], corner[-1, 1])
+    assert (corner[0, 0] != np.float32([0.5, 0])).any()
+
+
+def test_slant_keeps_the_foot(examples):
+    upright = np.array([[[0.2, 0], [0.2, 1]]], np.float32)
+    tops = []
+    for seed in range(200):
+        ((top, foot),) = writer(examples, seed, slant=0.3).leaning(upright)
+        assert foot.tolist() == upright[0, 1].tolist() and top[1] == 0
+        tops.append(top[0])
+    assert abs(np.mean(tops) - 0.5) < 0.01
+    assert upright[0, 0, 0] == np.float32(0.2)  # is left as it was
+
+
+def test_the_bar_of_a_seven_crosses_its_stem(examples):
+    seven = np.array(
+        [[[0, 0], [0.6, 0]], [[0.6, 0], [0.45, 0.5]], [[0.45, 0.5], [0.3, 1]]]
+    )
+    for seed in range(20):
+        ((start, end),) = writer(examples, seed).bar(seven)
+        assert 0.2 < start[1] < 0.85
+        if abs((start[1] + end[1]) / 2 - 0.5) < 0.06:
+            assert start[0] < 0.45 < end[0]
+
+
+def test_words_hold_no_marks(examples):
+    glyphs = writer(examples).word(6)
+    assert [glyph.mark for glyph in glyphs] == [NO_MARK] * 6
+    assert (np.diff(middles([g._replace(mark=0) for g in glyphs])) > 0).all()
+
+
+def test_signs_are_drawn_even_if_no_example_is_there():
+    hand = writer([[]] * 10)
+    assert text_of(hand.number(SIGNS)) == SIGNS
+
+
+def test_bounds_and_extent(examples):
+    segments = curve(np.array([(4, 5), (2, 6), (0, 9)]), 4)
+    assert segments.shape == (8, 2, 2)
+    assert bounds(segments).tolist() == [0, 5, 4, 9]
+    glyphs = writer(examples).number("12")
+    points = np.concatenate([glyph.segments for glyph in glyphs]).reshape(-1, 2)
+    expected = [*points.min(axis=0), *points.max(axis=0)]
+    np.testing.assert_array_equal(extent(glyphs), expected)
