@@ -4,6 +4,7 @@
     python3 tf_cnn.py --load_model 1 --save_weights tf_cnn.hdf5  # loads and tests
     python3 tf_cnn.py --ensemble 5 --save_weights five.hdf5      # averages five seeds
     python3 tf_cnn.py --distill five.hdf5 --save_weights small.hdf5  # imitates them
+    python3 tf_cnn.py --reader 1 --save_weights pages.hdf5       # adds a page reader
     python3 load_model.py IMAGE --weights tf_cnn.hdf5            # reads a picture
 
 Trains two networks, each of six convolutions and a dense layer. One gets the image as
@@ -34,6 +35,7 @@ from digits.training import checkpoint, renderings
 tf = LazyModule("tensorflow")
 ensemble = LazyModule("digits.training.ensemble")
 export = LazyModule("digits.training.export")
+reader_file = LazyModule("digits.training.reader_file")
 
 DROPOUT = 0.4
 LABEL_SMOOTHING = 0.05
@@ -368,16 +370,10 @@ def parse_args(argv=None):
         help="train one network per seed, not two, to imitate this script's FILE; it "
         "reads twice as fast",
     )
+    flags.add_reader_flags(parser)
     flags.add_model_flags(parser)
     args = parser.parse_args(argv)
-    if args.save_model is None:
-        args.save_model = 1 - args.load_model
-    if args.save_model and args.load_model:
-        parser.error("--load_model leaves nothing to save: drop --save_model")
-    if args.save_model and args.save_weights is None:
-        args.save_weights = "tf_cnn.hdf5"
-    flags.check_model_flags(parser, args)
-    checkpoint.check_teacher(parser, args)
+    checkpoint.check_flags(parser, args)
     return args
 
 
@@ -389,6 +385,9 @@ def main(argv=None):
     file = args.save_weights if args.save_model else None
     folder = flags.check_destinations(args, file)
     summary = results.new_summary(checkpoint.SCRIPT, argv, args)
+    if args.reader:
+        reader_file.train(args, summary, folder)
+        return 0
     if args.load_model:
         predict = checkpoint.load(args.save_weights, ConvolutionalNetwork)
         dataset = mnist.load(args.dataset, args.data_dir)

@@ -3,10 +3,12 @@ import os
 import h5py
 import numpy as np
 import pytest
+from test_reader import means
 
 from digits import UsageError, UserError
 from digits.model import model_file
 from digits.model.classifier import DIGITS, NO_DIGIT, Classifier
+from digits.model.reader import Reader
 
 
 def test_save_and_read(tmp_path):
@@ -204,3 +206,57 @@ def test_what_keras_wrote_may_be_damaged(tmp_path):
     with pytest.raises(UserError, match=r"a\.hdf5: damaged; nothing was added"):
         model_file.save(tmp_path / "a.hdf5", b"graph", {}, keras_hdf5=content)
     assert (tmp_path / "a.hdf5").read_bytes() == content
+
+
+def test_a_reader_is_saved_and_loaded(shipped):
+    onnx, attributes = model_file.read(shipped.name)
+    graph = means()
+    model_file.save("pages.hdf5", onnx, attributes, quick=b"quick", reader=graph)
+    with h5py.File("pages.hdf5") as file:
+        assert file[model_file.READER][()].tobytes() == graph
+        assert file[model_file.QUICK][()].tobytes() == b"quick"
+    reader = model_file.load_reader("pages.hdf5", threads=1)
+    assert reader is not None and str(reader.name) == "pages.hdf5"
+    picture = np.random.default_rng(0).integers(0, 256, (30, 50)).astype(np.uint8)
+    np.testing.assert_array_equal(
+        reader.answers(picture), Reader(graph).answers(picture)
+    )
+    assert model_file.read("pages.hdf5") == (onnx, attributes)
+
+
+def test_a_file_without_a_reader(shipped):
+    onnx, attributes = model_file.read(shipped.name)
+    model_file.save("none.hdf5", onnx, attributes)
+    assert model_file.load_reader("none.hdf5") is None
+    with h5py.File("other.hdf5", "w") as file:
+        file[model_file.READER] = np.zeros(9, np.uint8)
+    with pytest.raises(UserError, match="no model file of this suite"):
+        model_file.load_reader("other.hdf5")
+    with pytest.raises(UserError, match="no such model file"):
+        model_file.load_reader("gone.hdf5")
+
+
+def test_a_reader_that_is_none_is_told_of_where_it_is_needed(shipped):
+    onnx, attributes = model_file.read(shipped.name)
+    model_file.save("bad.hdf5", onnx, attributes, reader=b"no graph")
+    reader = model_file.load_reader("bad.hdf5")
+    assert reader is not None
+    with pytest.raises(UserError, match=r"bad\.hdf5: ONNX Runtime cannot"):
+        reader.answers(np.zeros((9, 9), np.uint8))
+
+
+@pytest.mark.parametrize("kind", ["float", "link"])
+def test_a_hostile_reader_counts_as_none(kind, shipped):
+    model_file.save("reader.hdf5", *model_file.read(shipped.name))
+    with h5py.File("reader.hdf5", "a") as file:
+        file[model_file.READER] = (
+            np.zeros(9, np.float32) if kind == "float" else h5py.SoftLink("/nowhere")
+        )
+    assert model_file.load_reader("reader.hdf5") is None
+
+
+def test_a_reader_that_could_not_be_read_is_not_saved(tmp_path):
+    graph = bytes(model_file.LARGEST_ARRAY + 1)
+    with pytest.raises(UserError, match=r"x\.hdf5: not written: its graph"):
+        model_file.save(tmp_path / "x.hdf5", b"graph", {}, reader=graph)
+    assert not list(tmp_path.iterdir())

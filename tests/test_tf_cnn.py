@@ -16,7 +16,8 @@ from digits import mnist
 from digits.experiment import flags
 from digits.model import geometry, model_file
 from digits.model.classifier import DIGITS, NO_DIGIT, Classifier
-from digits.training import checkpoint, export, renderings
+from digits.model.reader import bordered
+from digits.training import checkpoint, export, reader, renderings
 from digits.training.checkpoint import NetworkShape
 from digits.training.ensemble import Ensemble
 
@@ -515,3 +516,144 @@ def test_a_network_with_junk_is_loaded_and_tested(script, real_model, capsys):
     flags = ["--dataset", "sklearn_digits", "-l", "-w", str(real_model)]
     assert script.main(flags) == 0
     assert model_file.read(real_model)[1]["test"] in capsys.readouterr().out
+
+
+SMALL = ["--dataset", "sklearn_digits", "--reader", "1"]
+SCORE = {"digits": 1234, "found": 0.985, "right": 0.9712, "made_up": 0.0123}
+
+
+@pytest.fixture
+def trained_already(monkeypatch):
+    """Replaces the training of the reader; its seed and epochs are those of a run."""
+    keras.utils.set_random_seed(0)
+    model, seeds = reader.network(), []
+
+    def train(dataset, seed, on_epoch):
+        assert dataset.name == "sklearn_digits"
+        seeds.append(seed)
+        on_epoch(1, 9.5)
+        on_epoch(2, 7.25)
+        return model, SCORE
+
+    monkeypatch.setattr(reader, "train", train)
+    return model, seeds
+
+
+def content_of(path):
+    """Return {name: value} of all arrays and attributes of a file but the reader's."""
+    content = {}
+
+    def add(name, node):
+        if isinstance(node, h5py.Dataset):
+            content[name] = node.dtype, node[()].tobytes()
+
+    with h5py.File(path) as file:
+        file.visititems(add)
+        content |= {f"@{name}": file.attrs[name] for name in file.attrs}
+    return {name: value for name, value in content.items() if "reader" not in name}
+
+
+@pytest.mark.slow
+def test_training_a_reader(monkeypatch, capsys, tmp_path):
+    """The command itself, on very few pages."""
+    for name in ("PIECES", "HELD_OUT", "EPOCHS"):
+        monkeypatch.setattr(reader, name, 1)
+    assert tf_cnn.main([*SMALL, "--seed", "3", "--output_dir", "out"]) == 0
+    score, saved, _ = capsys.readouterr().out.splitlines()
+    assert score.startswith("Reader: ") and "digits on held-out pages" in score
+    assert saved.startswith("saved tf_cnn.hdf5; ")
+    assert content_of("tf_cnn.hdf5") == content_of(model_file.SHIPPED)
+    facts = model_file.read("tf_cnn.hdf5")[1]["reader"]
+    assert facts["command"].endswith("--seed 3 --output_dir out")
+    assert facts["arguments"]["seed"] == facts["seed"] == 3
+    assert (facts["pieces"], facts["epochs"]) == (1, 1)
+    assert facts["score"]["digits"] > 100
+    assert facts["versions"]["tensorflow"] == tf.__version__
+    found = model_file.load_reader("tf_cnn.hdf5")
+    assert found.answers(np.full((30, 40), 255, np.uint8)).shape[:2] == (12, 14)
+    out = tmp_path / "out"
+    assert json.loads((out / "results.json").read_text(encoding="utf-8")) == facts
+    with open(out / "history.csv", encoding="utf-8") as file:
+        (row,) = csv.DictReader(file)
+    assert float(row["loss"]) > 0 and float(row["seconds"]) <= facts["seconds"]
+
+
+def test_a_reader_is_added_to_the_networks_of_a_file(
+    tf_model, trained_already, capsys, tmp_path
+):
+    """Also to the same file, and again."""
+    model, seeds = trained_already
+    shutil.copy(tf_model, "my.hdf5")
+    for seed in "45":
+        where = ["--start", "my.hdf5", "--save_weights", "my.hdf5", "--seed", seed]
+        assert tf_cnn.main([*SMALL, *where]) == 0
+        assert content_of("my.hdf5") == content_of(tf_model)
+    assert seeds == [4, 5]
+    assert model_file.read("my.hdf5")[1]["reader"]["seed"] == 5
+    out = capsys.readouterr().out
+    assert out.splitlines()[0] == (
+        "Reader: 97.1 % of 1,234 digits on held-out pages found and read right, 98.5 % "
+        "found; 1.2 % as many made up"
+    )
+    picture = np.random.default_rng(0).integers(0, 256, (32, 48)).astype(np.uint8)
+    found = model_file.load_reader("my.hdf5").answers(picture)
+    pixels = bordered(picture)[None, ..., None].astype(np.float32)
+    np.testing.assert_allclose(found, model(pixels, training=False)[0], atol=1e-4)
+    history = tmp_path / "output" / "tf_cnn" / "history.csv"
+    rows = list(csv.DictReader(history.read_text(encoding="utf-8").splitlines()))
+    assert [row["epoch"] for row in rows] == ["1", "2"]
+    assert [row["loss"] for row in rows] == ["9.5", "7.25"]
+    assert tf_cnn.main([*SMALL[:2], "-l", "-w", "my.hdf5"]) == 0
+    assert model_file.read(tf_model)[1]["test"] in capsys.readouterr().out
+
+
+def test_a_reader_may_only_be_scored(trained_already, tmp_path):
+    assert tf_cnn.main([*SMALL, "--save_model", "0"]) == 0
+    assert [path.name for path in tmp_path.iterdir()] == ["output"]
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        (["--reader", "-l", "-w", "x"], "--reader trains no digit networks: drop --lo"),
+        (["--reader", "--distill", "x"], "drop --distill"),
+        (["--reader", "1", "--ensemble", "2"], "drop --ensemble"),
+        (["--reader", "1", "--epochs", "2"], "drop --epochs"),
+        (["--reader", "1", "--augmentation", "real"], "drop --augmentation"),
+        (["--start", "x"], "--start needs --reader 1"),
+        (["--start", "x", "--reader", "0"], "--start needs --reader 1"),
+    ],
+)
+def test_flags_that_do_not_fit_the_reader(flags, message, capsys):
+    with pytest.raises(SystemExit) as stop:
+        tf_cnn.main(flags)
+    assert stop.value.code == 2
+    assert message in capsys.readouterr().err
+
+
+def test_what_a_reader_is_added_to_is_read_before_training(
+    keras_model, trained_already, capsys
+):
+    for path, message in (
+        (str(keras_model), "a reader is only added to what tf_cnn.py saved"),
+        ("gone.hdf5", "no such model file"),
+        (str(ROOT / "README.md"), "not an HDF5 file"),
+    ):
+        assert tf_cnn.main([*SMALL, "--start", path]) == 1
+        out, err = capsys.readouterr()
+        assert err.startswith(f"error: {path}: {message}") and not out
+        assert err.count("\n") == 1
+    assert tf_cnn.main([*SMALL, "-w", "no/such/folder.hdf5"]) == 1
+    assert capsys.readouterr().err.startswith("error: no/such/folder.hdf5")
+    assert not trained_already[1]
+    assert not os.path.exists("tf_cnn.hdf5")
+
+
+def test_results_stay_where_a_reader_is_not_saved(
+    trained_already, monkeypatch, capsys, tmp_path
+):
+    monkeypatch.setattr(export, "reader_to_onnx", lambda model: bytes((64 << 20) + 1))
+    assert tf_cnn.main(SMALL) == 1
+    assert "not written: its graph" in capsys.readouterr().err
+    assert (tmp_path / "output" / "tf_cnn" / "results.json").exists()
+    assert not (tmp_path / "tf_cnn.hdf5").exists()

@@ -107,6 +107,25 @@ def add_seed_flag(parser: ArgumentParser) -> None:
     )
 
 
+def add_reader_flags(parser: ArgumentParser) -> None:
+    """Add --reader and --start."""
+    parser.add_argument(
+        "--reader",
+        type=int,
+        nargs="?",
+        const=1,
+        choices=(0, 1),
+        default=0,
+        help="1: train the reader of pages instead of digit networks",
+    )
+    parser.add_argument(
+        "--start",
+        metavar="FILE",
+        help="this script's FILE, to whose digit networks --reader adds what it trains "
+        "(default: the shipped model)",
+    )
+
+
 def add_model_flags(parser: ArgumentParser, save_model: int | None = None) -> None:
     """Add --save_model, --load_model and --save_weights (-s, -l and -w).
 

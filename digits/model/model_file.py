@@ -2,7 +2,8 @@
 
 It holds the training script's own part (Keras's model, or the variables of tf_cnn.py),
 the network as ONNX graphs, `inference/onnx` and perhaps `inference/quick` (see
-digits.model.classifier), and attributes that say what made it.
+digits.model.classifier), perhaps the reader of pages, `inference/reader` (see
+digits.model.reader), and attributes that say what made it.
 """
 
 import contextlib
@@ -17,13 +18,14 @@ import numpy as np
 
 from digits import UsageError, UserError
 from digits.model.classifier import Classifier
+from digits.model.reader import Reader
 from digits.terminal import files
 
 # Within the package where it is installed, beside it in the repository.
 ASSETS = [Path(__file__).resolve().parents[up] / "assets" for up in (1, 2)]
 SHIPPED = next(filter(Path.is_dir, ASSETS), ASSETS[1]) / "weights" / "digits.hdf5"
-ONNX, QUICK = "inference/onnx", "inference/quick"
-LARGEST_ARRAY = 64 << 20  # bytes; ours have less than 3 MB
+ONNX, QUICK, READER = "inference/onnx", "inference/quick", "inference/reader"
+LARGEST_ARRAY = 64 << 20  # bytes; ours have less than 5 MB
 LARGEST_GRAPH_WEIGHTS = 63 << 20  # bytes; the rest of a graph describes its layers
 LARGEST_ATTRIBUTE = 60_000  # bytes; HDF5 allows 64 KiB
 LARGEST_FILE = 1 << 30  # bytes
@@ -63,8 +65,20 @@ def load(path: str | Path, threads: int = 0) -> Classifier:
     Classifier does.
     """
     with open_hdf5(path) as file:
-        onnx, quick = read_graph(file, path), read_array(file, QUICK, np.uint8)
-    return Classifier(onnx, path, b"" if quick is None else quick.tobytes(), threads)
+        onnx, quick = read_graph(file, path), read_bytes(file, QUICK)
+    return Classifier(onnx, path, quick, threads)
+
+
+def load_reader(path: str | Path, threads: int = 0) -> Reader | None:
+    """Return the Reader in the model file at `path`, or None where it has none.
+
+    threads: as Reader takes them. Raises UserError when the file is missing, damaged,
+    or another program's.
+    """
+    with open_hdf5(path) as file:
+        read_graph(file, path)  # else it is no model file
+        onnx = read_bytes(file, READER)
+    return Reader(onnx, path, threads) if onnx else None
 
 
 def read(path: str | Path) -> tuple[bytes, dict]:
@@ -87,13 +101,19 @@ def read_graph(file: h5py.File, path: str | Path) -> bytes:
             f"{path}: Keras {kind} without the ONNX graph; add it with: python3 "
             f"CNN_MNIST.py --load_model 1 --save_model 1 --save_weights {path}"
         )
-    onnx = read_array(file, ONNX, np.uint8)
-    if onnx is None:
+    onnx = read_bytes(file, ONNX)
+    if not onnx:
         raise UserError(
             f"{path}: no model file of this suite (it has no {ONNX}); train one "
             "with tf_cnn.py"
         )
-    return onnx.tobytes()
+    return onnx
+
+
+def read_bytes(file: h5py.File, path: str) -> bytes:
+    """Return the bytes at `path` in an h5py file; none where read_array gives None."""
+    array = read_array(file, path, np.uint8)
+    return b"" if array is None else array.tobytes()
 
 
 def read_variables(path: str | Path) -> dict[str, np.ndarray]:
@@ -179,15 +199,17 @@ def save(
     variables: Mapping[str, np.ndarray] | None = None,
     keras_hdf5: bytes = b"",
     quick: bytes = b"",
+    reader: bytes = b"",
 ) -> None:
     """Write a model file, whole or not at all.
 
     onnx, quick: graphs, as Classifier takes them; attributes: what JSON can hold. The
     training script's own part is `variables` (arrays by name) or `keras_hdf5` (what
-    Keras's model.save wrote). Raises UserError when those are damaged, a graph is too
-    large to be read again, or the file cannot be written.
+    Keras's model.save wrote). reader: the graph that Reader takes. Raises UserError
+    when those are damaged, a graph is too large to be read again, or the file cannot be
+    written.
     """
-    if max(len(onnx), len(quick)) > LARGEST_ARRAY:
+    if max(len(onnx), len(quick), len(reader)) > LARGEST_ARRAY:
         raise UserError(f"{path}: not written: its graph would be larger than 64 MiB")
     buffer = io.BytesIO(keras_hdf5)
     try:
@@ -196,8 +218,9 @@ def save(
             for name, value in (variables or {}).items():
                 file[f"variables/{name}"] = value
             file[ONNX] = np.frombuffer(onnx, np.uint8)
-            if quick:
-                file[QUICK] = np.frombuffer(quick, np.uint8)
+            for name, graph in ((QUICK, quick), (READER, reader)):
+                if graph:
+                    file[name] = np.frombuffer(graph, np.uint8)
             for name, value in attributes.items():
                 file.attrs[name] = np.bytes_(json.dumps(value))
     except DAMAGE as error:

@@ -56,7 +56,7 @@ def find(gray: np.ndarray, reader: Reader) -> Marks:
     """
     found = []
     for picture in sizes(gray):
-        marks = _inside(_peaks(reader.answers(picture)), picture.shape)
+        marks = _inside(peaks(reader.answers(picture), BORDER), picture.shape)
         scale = np.divide(gray.shape, picture.shape)[::-1]
         boxes = marks.boxes * np.tile(scale, 2).astype(np.float32)
         found.append(marks._replace(boxes=boxes))
@@ -81,14 +81,18 @@ def resized(gray: np.ndarray, scale: float) -> np.ndarray:
     return cv2.resize(gray, size, interpolation=interpolation)
 
 
-def _peaks(answers):
-    """Return the Marks where presence is likelier than in the cells around."""
+def peaks(answers: np.ndarray, border: int) -> Marks:
+    """Return the Marks where presence is likelier than in the cells around.
+
+    answers: (h, w, OUTPUTS) float32, as the reader gives them; border: how many pixels
+    above and to the left of the picture the cells begin.
+    """
     presence = answers[..., PRESENCE]
     least = np.log(FAINTEST / (1 - FAINTEST))
     is_peak = presence >= np.maximum(cv2.dilate(presence, np.ones((3, 3))), least)
     y, x = np.nonzero(is_peak)
     cells = answers[y, x]
-    middles = STRIDE * (np.column_stack([x, y]) + 0.5 + cells[:, PLACE]) - BORDER
+    middles = STRIDE * (np.column_stack([x, y]) + 0.5 + cells[:, PLACE]) - border
     logarithms = np.clip(cells[:, SIZE], -LARGEST_LOGARITHM, LARGEST_LOGARITHM)
     sides = TYPICAL * np.exp(logarithms)
     logits = cells[:, CLASSES] - cells[:, CLASSES].max(axis=1, keepdims=True)

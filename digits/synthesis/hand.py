@@ -14,7 +14,7 @@ from digits.model.reader import MARKS
 from digits.synthesis import forms
 from digits.synthesis.strokes import LETTERS, LIKE_DIGITS, parse, smooth
 
-OWN_FORMS = 0.4  # share of a writer's digits with a form of forms.DIGITS, not MNIST's
+OWN_FORMS = 0.45  # share of a writer's digits with a form of forms.DIGITS, not MNIST's
 CROSSED = 0.3  # share of MNIST's 7s that get a bar
 HABIT = 0.6  # share of digits that repeat the writer's own example
 JOINED = 0.3  # share of writers who join some digits
@@ -53,8 +53,8 @@ class Hand:
         self, skeletons: Sequence[Sequence[np.ndarray]], random: np.random.Generator
     ):
         self.skeletons, self.random = skeletons, random
-        self.slant = random.normal(0.1, 0.2)
-        self.aspect = np.exp(random.normal(0, 0.18))
+        self.slant = random.normal(0.12, 0.24)
+        self.aspect = np.exp(random.normal(-0.07, 0.22))
         self.tremble = random.uniform(0.005, 0.04)
         self.wobble = random.uniform(0, 0.05)
         self.uneven = random.uniform(0, 0.1), random.uniform(0, 0.1)  # size, base line

@@ -4,6 +4,7 @@ A piece is what the reader of pages (digits.training.reader) is trained on: a gr
 picture, and where on it which digits and signs stand. Lengths are its pixels.
 """
 
+import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -33,7 +34,7 @@ RULED = 0.35  # share of the sheets that are ruled
 CROPPED = 0.25  # share of the pieces of which a random part is shown only …
 LEAST_SHOWN = 20  # … at least so large each way
 SEEN, HIDDEN = 0.75, 0.2  # of a mark's box in the piece: read from so much on; or not
-HIGHEST_IN_BOX = 34.0  # of a digit: the box around it is seen too
+HIGHEST_IN_BOX = 26.0  # of a digit: the box around it is seen too
 MOST_MARKS = 64  # of a piece
 UNCERTAIN = -1  # class of a mark that may be read or not: neither is wrong
 
@@ -55,7 +56,7 @@ def piece(
     """Return a random Piece; skeletons: of MNIST's digits, for each digit."""
     sheet = Sheet(random)
     kinds = rows, one_number, boxed, one_digit, no_digit
-    kind = random.choice(5, p=(0.45, 0.2, 0.15, 0.12, 0.08))
+    kind = random.choice(5, p=(0.54, 0.2, 0.14, 0.07, 0.05))
     kinds[kind](sheet, Hand(skeletons, random))
     if random.random() < RULED:
         rulings(sheet)
@@ -68,17 +69,18 @@ def rows(sheet: Sheet, hand: Hand) -> None:
     """Fill a sheet with rows of numbers and some words."""
     random, height = sheet.random, sheet.height
     pitch = height * random.uniform(1.1, 2.2)
-    words = random.choice([0, 0, 0.1, 0.4])
-    y = random.uniform(-0.8 * height, max(0.6 * height, HEIGHT - 1.3 * height))
+    words = random.choice([0, 0, 0.05, 0.3])
+    y = between(0, HEIGHT - height, random)  # of a row that is whole
+    y -= pitch * math.ceil(max(y, 0) / pitch)
     while y < HEIGHT:
-        x = random.uniform(-1.5 * height, WIDTH / 3)
+        x = random.uniform(-1.5, 0.5) * height
         while x < WIDTH:
             if random.random() < words:
                 glyphs = hand.word(int(random.integers(2, 7)))
             else:
                 glyphs = hand.number(number_text(random))
             sheet.write(glyphs, x, y)
-            x += height * (extent(glyphs)[2] + random.uniform(0.3, 2))
+            x += height * (extent(glyphs)[2] + random.uniform(0.3, 1.3))
         if random.random() < 0.2:
             sheet.print_base_line(y + height * random.normal(1.03, 0.08))
         y += pitch

@@ -7,10 +7,10 @@ import numpy as np
 
 from digits.synthesis.hand import NO_MARK, Glyph, curve
 
-WIDTH, HEIGHT = 128, 48  # of a piece
-SIZES = 14, 38  # the height of a digit that is read
-OFF_SIZE = 0.22  # share of the sheets whose digits are smaller or larger:
-OTHER_SIZES = (5, 10), (48, 140)
+WIDTH, HEIGHT = 112, 40  # of a piece
+SIZES = 15, 31  # the height of a digit that is read
+OFF_SIZE = 0.16  # share of the sheets whose digits are smaller or larger:
+OTHER_SIZES = (5, 11), (42, 120)
 STEEP = 0.08  # share of the sheets that lie crooked
 ANGLES = 2.5, 15  # degrees, standard deviation: of other sheets, and of those
 CURVE = 6  # segments for each pair of points that define a curve

@@ -18,6 +18,20 @@ SCRIPT = "tf_cnn.py"
 VIEWS = "plain", "upright"  # a network each, for every seed
 VIEWS_DISTILLED = ("plain",)  # takes half the time to read a digit
 LARGEST_ENSEMBLE = 100  # seeds
+DEFAULT_FILE = "tf_cnn.hdf5"  # to which the script saves
+# Flags that mean nothing to --reader.
+NETWORK_FLAGS = (
+    "load_model",
+    "distill",
+    "ensemble",
+    "augmentation",
+    "filters",
+    "dense_layers",
+    "activation",
+    "epochs",
+    "batch_size",
+    "tensorboard",
+)
 
 ensemble = LazyModule("digits.training.ensemble")
 
@@ -134,7 +148,32 @@ def load(path: str | Path, network: Network) -> Callable[[np.ndarray], np.ndarra
     return lambda images: classifier.probabilities(images)[:, :10].argmax(axis=1)
 
 
-def check_teacher(parser: argparse.ArgumentParser, args: argparse.Namespace) -> None:
+def check_flags(parser: argparse.ArgumentParser, args: argparse.Namespace) -> None:
+    """Set what tf_cnn.py's flags imply; end with a usage error if they disagree."""
+    if args.save_model is None:
+        args.save_model = 1 - args.load_model
+    if args.save_model and args.load_model:
+        parser.error("--load_model leaves nothing to save: drop --save_model")
+    if args.save_model and args.save_weights is None:
+        args.save_weights = DEFAULT_FILE
+    flags.check_model_flags(parser, args)
+    _check_reader(parser, args)
+    _check_teacher(parser, args)
+
+
+def _check_reader(parser, args):
+    """End with a usage error if --reader meets a flag of networks, or --start lacks it.
+
+    A flag that has its default value counts as not given.
+    """
+    if args.start is not None and not args.reader:
+        parser.error("--start needs --reader 1")
+    for name in NETWORK_FLAGS if args.reader else ():
+        if getattr(args, name) != parser.get_default(name):
+            parser.error(f"--reader trains no digit networks: drop --{name}")
+
+
+def _check_teacher(parser, args):
     """End with a usage error if saving would overwrite the teacher of --distill."""
     if not (args.save_model and args.distill):
         return

@@ -14,13 +14,27 @@ from digits.model.classifier import Classifier
 from digits.training import renderings
 
 PIXELS = tf.TensorSpec((None, 28, 28, 1), tf.float32, name="pixels")  # 0 to 255
+PICTURES = tf.TensorSpec((None, None, None, 1), tf.float32, name="pixels")  # 0 to 255
 
 
 def to_onnx(probabilities: Callable[[tf.Tensor], tf.Tensor]) -> bytes:
     """Return the graph of a function from PIXELS to probabilities (N, classes)."""
+    return _graph_of(probabilities, PIXELS)
+
+
+def reader_to_onnx(model: Callable[..., tf.Tensor]) -> bytes:
+    """Return the graph that digits.model.reader.Reader takes.
+
+    model: as digits.training.reader.network makes it, from PICTURES to answers.
+    """
+    return _graph_of(lambda pixels: model(pixels, training=False), PICTURES)
+
+
+def _graph_of(function, signature):
     logging.getLogger("tf2onnx").setLevel(logging.ERROR)
-    function = tf.function(probabilities)
-    graph, _ = tf2onnx.convert.from_function(function, input_signature=[PIXELS])
+    graph, _ = tf2onnx.convert.from_function(
+        tf.function(function), input_signature=[signature]
+    )
     return graph.SerializeToString()
 
 

@@ -11,6 +11,7 @@ time.
 # pyright: reportOptionalOperand=false, reportOperatorIssue=false
 # pyright: reportArgumentType=false
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import keras
@@ -19,6 +20,7 @@ import tensorflow as tf
 from keras import ops
 
 from digits.mnist import Dataset
+from digits.model.classifier import DIGITS
 from digits.model.reader import (
     CLASSES,
     OUTPUTS,
@@ -28,6 +30,7 @@ from digits.model.reader import (
     STRIDE,
     TYPICAL,
 )
+from digits.reading.find import distinct, peaks
 from digits.synthesis.page import HEIGHT, HIDDEN, SEEN, UNCERTAIN, WIDTH
 from digits.synthesis.pages import NOTHING, pieces
 from digits.terminal.progress import Progress
@@ -46,7 +49,11 @@ PIECES, EPOCHS, BATCH = 100_000, 4, 32
 PEAK_LEARNING_RATE, WARM_UP = 0.004, 0.15
 WEIGHT_DECAY = 0.05
 AVERAGE_DECAY = 0.995  # of the averaged weights, per step
-TRAINING = 3  # what is drawn for it differs from digits.training.renderings
+HELD_OUT = 2_000  # pieces
+FAR = 0.4  # of a digit's height: what is read farther from its middle is another one
+TRAINING, VALIDATION = 3, 4  # they draw their own pages
+
+OnEpoch = Callable[[int, float], object]
 
 
 @keras.saving.register_keras_serializable("digits")
@@ -56,19 +63,16 @@ class LocalContrast(keras.layers.Layer):
     def call(self, pixels):
         """Return contrast (N, H, W, 1) of pixels (N, H, W, 1), 0 to 255."""
         mean = self._surroundings(ops.average_pool(pixels, STRIDE, STRIDE))
-        squares = self._surroundings(ops.average_pool(pixels**2, STRIDE, STRIDE))
-        variance = self._surroundings(ops.maximum(squares - mean**2, 0))
-        return (pixels - self._enlarged(mean)) / (
-            self._enlarged(ops.sqrt(variance)) + FAINTEST
-        )
+        # Not pixels**2: ONNX Runtime takes much longer for a power.
+        squares = ops.average_pool(ops.square(pixels), STRIDE, STRIDE)
+        squares = self._surroundings(squares)
+        variance = self._surroundings(ops.maximum(squares - ops.square(mean), 0))
+        deviation = enlarged(ops.sqrt(variance), STRIDE)
+        return (pixels - enlarged(mean, STRIDE)) / (deviation + FAINTEST)
 
     @staticmethod
     def _surroundings(cells):
         return ops.average_pool(cells, WINDOW, 1, padding="same")
-
-    @staticmethod
-    def _enlarged(cells):
-        return ops.repeat(ops.repeat(cells, STRIDE, axis=1), STRIDE, axis=2)
 
 
 @keras.saving.register_keras_serializable("digits")
@@ -81,6 +85,24 @@ class SpaceToDepth(keras.layers.Layer):
     def call(self, pixels):
         """Return (N, H / 2, W / 2, 4) of (N, H, W, 1)."""
         return tf.nn.space_to_depth(pixels, 2)
+
+
+@keras.saving.register_keras_serializable("digits")
+class Doubled(keras.layers.Layer):
+    """Makes each place 2x2 places."""
+
+    def call(self, places):
+        """Return (N, 2 H, 2 W, C) of (N, H, W, C)."""
+        return enlarged(places, 2)
+
+
+def enlarged(places, factor):
+    """Return places (N, H, W, C), each repeated `factor` times both ways.
+
+    This is one operation in ONNX too, unlike ops.repeat and UpSampling2D.
+    """
+    size = factor * tf.shape(places)[1:3]
+    return tf.raw_ops.ResizeNearestNeighbor(images=places, size=size)
 
 
 def network() -> keras.Model:
@@ -96,7 +118,7 @@ def network() -> keras.Model:
     x = convolved(fine, third, stride=2)  # (N, H / 8, W / 8, 128)
     for _ in range(RESIDUALS):
         x = residual(x, third)
-    x = keras.layers.UpSampling2D(2)(convolved(x, last, size=1))
+    x = Doubled()(convolved(x, last, size=1))  # (N, H / 4, W / 4, 64)
     x = keras.layers.ReLU()(x + convolved(fine, last, size=1, active=False))
     x = convolved(x, last)  # (N, H / 4, W / 4, 64)
     bias = np.zeros(OUTPUTS, np.float32)
@@ -165,7 +187,8 @@ def targets(marks: tf.Tensor, middles: tf.Tensor) -> Targets:
 def loss_of(answers: tf.Tensor, marks: tf.Tensor) -> tf.Tensor:
     """Return the loss of answers (N, h, w, OUTPUTS) for marks (N, M, 5): a scalar."""
     height, width = answers.shape[1:3]
-    x, y = tf.meshgrid(tf.range(width) + 0.5, tf.range(height) + 0.5)
+    columns, rows = (tf.range(side, dtype=tf.float32) + 0.5 for side in (width, height))
+    x, y = tf.meshgrid(columns, rows)
     middles = tf.stack([x, y], axis=-1)
     right = targets(marks, middles)
     present = tf.cast(right.present, tf.float32)
@@ -234,21 +257,91 @@ def _moved_marks(marks, matrix, middle, shift):
     return tf.concat([classes[..., None], new, size], axis=-1)
 
 
-def train(dataset: Dataset, seed: int) -> keras.Model:
-    """Return a network that has learned from pieces of made-up pages."""
-    with Progress("Drawing pages", PIECES) as bar:
-        pictures, marks = pieces(
+def train(
+    dataset: Dataset, seed: int, on_epoch: OnEpoch | None = None
+) -> tuple[keras.Model, dict]:
+    """Return a network that has learned from made-up pages, and its score.
+
+    The score is that on pages of validation images, as `score` returns it; on_epoch: as
+    `fit` takes it.
+    """
+    with Progress("Drawing pages", PIECES + HELD_OUT) as bar:
+        training = pieces(
             dataset.train_images,
             dataset.train_labels,
             PIECES,
             [seed, TRAINING],
             bar.update,
         )
-    return fit(pictures, marks, seed)
+        held_out = pieces(
+            dataset.validation_images,
+            dataset.validation_labels,
+            HELD_OUT,
+            [seed, VALIDATION],
+            bar.update,
+        )
+    model = fit(*training, seed, on_epoch)
+    return model, score(model, *held_out)
 
 
-def fit(pictures: np.ndarray, marks: np.ndarray, seed: int) -> keras.Model:
-    """Return a network trained on pieces, as digits.synthesis.pages makes them."""
+def score(model: keras.Model, pictures: np.ndarray, marks: np.ndarray) -> dict:
+    """Return how well a network reads pieces, as digits.synthesis.pages makes them.
+
+    digits: how many there are; found: the share that is found; right: the share that is
+    found and told right; made_up: how many digits are read where there is none, as a
+    share of those that are there.
+    """
+    digits = found = right = made_up = 0
+    for start in range(0, len(pictures), BATCH):
+        batch = slice(start, start + BATCH)
+        answers = np.asarray(model(pictures[batch, ..., None], training=False))
+        for one, own in zip(answers, marks[batch], strict=True):
+            counts = _compared(distinct(peaks(one, border=0)), own)
+            digits, found, right, made_up = np.add(
+                (digits, found, right, made_up), counts
+            )
+    return {
+        "digits": int(digits),
+        "found": float(found / digits),
+        "right": float(right / digits),
+        "made_up": float(made_up / digits),
+    }
+
+
+def _compared(read, marks):
+    """Return how many digits there are, are found, are right, and are made up."""
+    read = read.chosen(read.presence >= 0.5)
+    classes = read.probabilities.argmax(axis=1)
+    middles = read.boxes[:, :2] + read.boxes[:, 2:] / 2
+    marks = marks[marks[:, 0] != NOTHING]
+    found = right = 0
+    used = np.zeros(len(classes), bool)
+    for mark in marks[(marks[:, 0] >= 0) & (marks[:, 0] < len(DIGITS))]:
+        distances = np.hypot(*(middles - mark[1:3]).T)
+        distances[used] = np.inf
+        nearest = distances.argmin() if len(distances) else 0
+        if len(distances) and distances[nearest] < max(STRIDE, FAR * mark[4]):
+            used[nearest] = True
+            found += 1
+            right += classes[nearest] == mark[0]
+    uncertain = marks[marks[:, 0] == UNCERTAIN]
+    apart = np.abs(middles[:, None] - uncertain[None, :, 1:3])
+    is_open = (apart < uncertain[None, :, 3:5] / 2 + STRIDE).all(axis=2).any(axis=1)
+    made_up = ((classes < len(DIGITS)) & ~used & ~is_open).sum()
+    digits = ((marks[:, 0] >= 0) & (marks[:, 0] < len(DIGITS))).sum()
+    return digits, found, right, made_up
+
+
+def fit(
+    pictures: np.ndarray,
+    marks: np.ndarray,
+    seed: int,
+    on_epoch: OnEpoch | None = None,
+) -> keras.Model:
+    """Return a network trained on pieces, as digits.synthesis.pages makes them.
+
+    on_epoch: called after each epoch with its number, from 1 on, and its mean loss.
+    """
     keras.utils.set_random_seed(seed)
     model, batches = network(), len(pictures) // BATCH
     optimizer = KernelMuon(
@@ -283,5 +376,7 @@ def fit(pictures: np.ndarray, marks: np.ndarray, seed: int) -> keras.Model:
                 loss = learn(pictures[chosen, ..., None], marks[chosen], step_seed)
                 losses.append(float(loss))
                 bar.update(1, f"loss {np.mean(losses[-100:]):.3f}")
+        if on_epoch:
+            on_epoch(epoch + 1, float(np.mean(losses)))
     optimizer.finalize_variable_values(model.trainable_variables)
     return model

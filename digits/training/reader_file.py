@@ -1,0 +1,92 @@
+"""Train the reader of pages and put it beside the digit networks of a model file."""
+
+import argparse
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+from digits import UserError, mnist
+from digits.experiment import flags, results
+from digits.model import model_file
+from digits.terminal import files
+from digits.training import export, reader
+from digits.training.checkpoint import SCRIPT
+
+
+def train(args: argparse.Namespace, summary: dict[str, Any], folder: Path) -> None:
+    """Train a reader as tf_cnn.py's flags say, score it, save it, write its results.
+
+    summary: as results.new_summary returns it; folder: for results. Raises UserError,
+    before it trains, where --start is no file that tf_cnn.py saved.
+    """
+    start = time.monotonic()
+    networks = read_networks(model_file.SHIPPED if args.start is None else args.start)
+    dataset = mnist.load(args.dataset, args.data_dir)
+    rows = ["epoch,loss,seconds"]
+
+    def on_epoch(epoch, loss):
+        rows.append(f"{epoch},{loss},{time.monotonic() - start:.1f}")
+
+    model, score = reader.train(dataset, args.seed, on_epoch)
+    print(score_text(score), flush=True)
+    seconds = round(time.monotonic() - start, 1)
+    summary = summary | _facts(dataset.name, args.seed, score, seconds)
+    files.write_text(folder / "history.csv", "\n".join(rows) + "\n")
+    files.write_text(folder / "results.json", json.dumps(summary, indent=1) + "\n")
+    if args.save_model:
+        save(args.save_weights, networks, export.reader_to_onnx(model), summary)
+
+
+def _facts(dataset, seed, score, seconds):
+    return {
+        "dataset": dataset,
+        "seed": seed,
+        "pieces": reader.PIECES,
+        "epochs": reader.EPOCHS,
+        "score": score,
+        "seconds": seconds,
+        "versions": results.versions(),
+        "hardware": results.hardware(),
+    }
+
+
+def read_networks(path: str | Path) -> dict[str, Any]:
+    """Return what model_file.save takes to write the networks of a file again.
+
+    Raises UserError if tf_cnn.py did not save the file.
+    """
+    onnx, attributes = model_file.read(path)
+    if attributes.get("script") != SCRIPT:
+        raise UserError(f"{path}: a reader is only added to what {SCRIPT} saved")
+    with model_file.open_hdf5(path) as file:
+        quick = model_file.read_bytes(file, model_file.QUICK)
+    return {
+        "onnx": onnx,
+        "attributes": attributes,
+        "variables": model_file.read_variables(path),
+        "quick": quick,
+    }
+
+
+def save(
+    path: str | Path, networks: dict[str, Any], graph: bytes, summary: dict[str, Any]
+) -> None:
+    """Write a model file of networks and a reader, and print how to use it.
+
+    networks: as read_networks returns them; graph: the reader's; summary: what made it.
+    """
+    attributes = networks["attributes"] | {"reader": summary}
+    model_file.save(path, **networks | {"attributes": attributes, "reader": graph})
+    print(flags.saved_text(path, "load_model.py", "IMAGE", "--weights", path))
+
+
+def score_text(score: dict[str, float]) -> str:
+    """Return a score, as digits.training.reader.score does, in one line."""
+    right, found, made_up = (
+        f"{100 * score[name]:.1f} %" for name in ("right", "found", "made_up")
+    )
+    return (
+        f"Reader: {right} of {score['digits']:,} digits on held-out pages found and "
+        f"read right, {found} found; {made_up} as many made up"
+    )
