@@ -21,7 +21,8 @@ JOINED = 0.3  # share of writers who join some digits
 FARTHEST_JOINT = 0.9  # digits farther apart are not joined
 GAPS = (-0.12, 0.06), (0.05, 0.3), (0.3, 1.0)  # between digits: tight, normal, wide …
 GAP_SHARES = 0.3, 0.5, 0.2  # … and the shares of the writers
-CLOSEST = 0.2  # from a digit's left end to the next one's: two 1s are not one
+LEAST_ADVANCE = 0.7  # times a digit's width: narrow digits overlap less
+CLOSEST = 0.26  # from a digit's left end to the next one's: two 1s are not one
 NO_MARK = -2  # of letters, joints, scribbles
 CURVE = 6  # points on a stroke for each of those that define it
 
@@ -90,7 +91,7 @@ class Hand:
         """Return the way from a digit's or sign's left end to the next one's."""
         gap = self.gap + abs(self.random.normal(0, 0.06))
         if character in DIGITS:
-            return max(width + gap, CLOSEST)
+            return max(width + gap, LEAST_ADVANCE * width, CLOSEST)
         return width + max(gap, 0.02)
 
     def word(self, length: int) -> list[Glyph]:
