@@ -1,6 +1,6 @@
 """Find the digits and signs of a picture with the reader of pages.
 
-The reader knows digits of 14 to 38 pixels' height (digits.synthesis.sheet). The picture
+The reader knows digits of 15 to 31 pixels' height (digits.synthesis.sheet). The picture
 is searched in several sizes, each half of the one before, and of what is found at one
 place the surest counts.
 """
