@@ -123,17 +123,7 @@ def learner_of(model, augmentation=None):
 
 def muon(schedule, average_decay=AVERAGE_DECAY):
     """Return Muon for convolutions and AdamW for the rest, with averaged weights."""
-    muon_optimizer = optimizers.KernelMuon(
-        schedule,
-        weight_decay=WEIGHT_DECAY,
-        adam_weight_decay=WEIGHT_DECAY,
-        rms_rate=None,  # KernelMuon sizes the update itself
-        ns_steps=NEWTON_SCHULZ_STEPS,
-        use_ema=True,
-        ema_momentum=average_decay,
-    )
-    muon_optimizer.exclude_from_weight_decay(var_names=["gamma", "beta", "bias"])
-    return muon_optimizer
+    return optimizers.muon(schedule, WEIGHT_DECAY, average_decay, NEWTON_SCHULZ_STEPS)
 
 
 def train(args, dataset):

@@ -12,7 +12,6 @@ method misreads.
 
 import argparse
 import functools
-import json
 import sys
 from pathlib import Path
 from typing import Any
@@ -86,7 +85,7 @@ def main(argv: list[str] | None = None) -> int:
     print(text)
     folder = Path(args.output_dir)
     files.write_text(folder / "compare.txt", text + "\n")
-    files.write_text(folder / "compare.json", json.dumps(rows, indent=1) + "\n")
+    files.write_json(folder / "compare.json", rows)
     figures.comparison(folder / "compare.png", rows)
     dataset = mnist.load(args.dataset, args.data_dir)
     draw_where_all_fail(folder / "all_fail.png", runs, dataset)

@@ -5,7 +5,6 @@ scikit-learn's grid search, on all cores through joblib or on a Dask cluster.
 
 import argparse
 import contextlib
-import json
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -52,8 +51,7 @@ def search(method: Method, args: argparse.Namespace, dataset: Dataset) -> None:
     temperature = fit_temperature(scores(pipeline, inputs[count:]), labels[count:])
     print(f"temperature of the best: {temperature:.2f}")
     content = {"temperature": temperature, "points": rows}
-    path = Path(args.output_dir, "search.json")
-    files.write_text(path, json.dumps(content, indent=1) + "\n")
+    files.write_json(Path(args.output_dir, "search.json"), content)
 
 
 def _fit_grid(pipeline, grid, inputs, labels, count):

@@ -227,7 +227,7 @@ def main(argv=None):
         file_name = f"misread-{name.strip('.') or 'pictures'}.png"
         files.write_bytes(Path(args.output_dir, file_name), png.tobytes())
     if args.record:  # the counts alone: the pictures belong to other people
-        files.write_text(recorded.path_of("real_pictures"), _json(summary))
+        files.write_json(recorded.path_of("real_pictures"), summary)
     return 0
 
 
@@ -246,12 +246,8 @@ def report(summary):
 
 def write(folder, summary, text):
     """Write a summary and its report to `folder`."""
-    files.write_text(Path(folder, "real_pictures.json"), _json(summary))
+    files.write_json(Path(folder, "real_pictures.json"), summary)
     files.write_text(Path(folder, "real_pictures.txt"), text + "\n")
-
-
-def _json(summary):
-    return json.dumps(summary, indent=1) + "\n"
 
 
 if __name__ == "__main__":

@@ -23,6 +23,8 @@ ACTIVATIONS = [
     "tanh",
     "sigmoid",
 ]
+# Of a flag that is 0 or 1; without a value it is 1.
+SWITCH = {"type": int, "nargs": "?", "const": 1, "choices": (0, 1)}
 
 
 def add_data_flags(parser: ArgumentParser, output_dir: str) -> None:
@@ -111,12 +113,9 @@ def add_reader_flags(parser: ArgumentParser) -> None:
     """Add --reader and --start."""
     parser.add_argument(
         "--reader",
-        type=int,
-        nargs="?",
-        const=1,
-        choices=(0, 1),
         default=0,
         help="1: train the reader of pages instead of digit networks",
+        **SWITCH,
     )
     parser.add_argument(
         "--start",
@@ -136,14 +135,13 @@ def add_model_flags(parser: ArgumentParser, save_model: int | None = None) -> No
     if save_model is None:
         saves += " (default: 1 unless --load_model)"
         file += " (default: tf_cnn.hdf5 when saving)"
-    switch = {"type": int, "nargs": "?", "const": 1, "choices": (0, 1)}
-    parser.add_argument("-s", "--save_model", default=save_model, help=saves, **switch)
+    parser.add_argument("-s", "--save_model", default=save_model, help=saves, **SWITCH)
     parser.add_argument(
         "-l",
         "--load_model",
         default=0,
         help="1: load --save_weights and test it, without training",
-        **switch,
+        **SWITCH,
     )
     parser.add_argument("-w", "--save_weights", metavar="FILE", help=file)
 

@@ -2,7 +2,6 @@
 
 import csv
 import io
-import json
 import os
 import platform
 import shlex
@@ -102,6 +101,19 @@ def new_summary(
     return {"script": script, "command": command, "arguments": vars(args)}
 
 
+def circumstances(dataset: Dataset, start: float) -> dict[str, Any]:
+    """Return the part of a run's summary that says on what it ran, and how long.
+
+    start: time.monotonic() when it started.
+    """
+    return {
+        "dataset": dataset.name,
+        "seconds": round(time.monotonic() - start, 1),
+        "versions": versions(),
+        "hardware": hardware(),
+    }
+
+
 def tally(labels: np.ndarray, predictions: np.ndarray) -> dict[str, Any]:
     """Return the part of a run's summary that scores predictions of the test images.
 
@@ -132,12 +144,7 @@ def score(
     """
     predictions = predict(dataset.test_images)
     summary |= tally(dataset.test_labels, predictions)
-    summary |= {
-        "dataset": dataset.name,
-        "seconds": round(time.monotonic() - start, 1),
-        "versions": versions(),
-        "hardware": hardware(),
-    }
+    summary |= circumstances(dataset, start)
     print(f"{dataset.name} test accuracy: {summary['test']}", flush=True)
     if dataset.qmnist_images is not None:
         is_wrong = predict(dataset.qmnist_images) != dataset.qmnist_labels
@@ -170,13 +177,22 @@ def write(
     summary: scored; predictions: (N,) of the test images.
     """
     folder = Path(folder)
-    files.write_text(folder / "results.json", json.dumps(summary, indent=1) + "\n")
+    files.write_json(folder / "results.json", summary)
     figures.confusion_matrix(
         folder / "confusion_matrix.png", np.array(summary["confusion_matrix"])
     )
     wrong = summary["wrong_indices"]
     captions = [f"{dataset.test_labels[i]} > {predictions[i]}" for i in wrong]
     figures.images(folder / "misread_digits.png", dataset.test_images[wrong], captions)
+
+
+def write_rows(path: str | Path, rows: Sequence[dict[str, Any]]) -> None:
+    """Write rows, at least one and all with the same keys, as a CSV file."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, rows[0], lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    files.write_text(path, text.getvalue())
 
 
 class History:
@@ -218,9 +234,5 @@ class History:
 
     def write(self, folder: str | Path) -> None:
         """Write history.csv and the training curves to `folder`."""
-        text = io.StringIO()
-        writer = csv.DictWriter(text, self.rows[0], lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(self.rows)
-        files.write_text(Path(folder) / "history.csv", text.getvalue())
+        write_rows(Path(folder) / "history.csv", self.rows)
         figures.training_curves(Path(folder) / "training_curves.png", self.rows)

@@ -10,6 +10,7 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
+from digits.image import SQUARE
 from digits.model.reader import (
     BORDER,
     CLASSES,
@@ -43,6 +44,11 @@ class Marks(NamedTuple):
     boxes: np.ndarray
     presence: np.ndarray
     probabilities: np.ndarray
+
+    @property
+    def middles(self) -> np.ndarray:
+        """The middles of the boxes, (N, 2) float32, x and y."""
+        return self.boxes[:, :2] + self.boxes[:, 2:] / 2
 
     def chosen(self, indices: np.ndarray) -> "Marks":
         """Return the marks of some indices, or where a mask (N,) is true."""
@@ -89,7 +95,7 @@ def peaks(answers: np.ndarray, border: int) -> Marks:
     """
     presence = answers[..., PRESENCE]
     least = np.log(FAINTEST / (1 - FAINTEST))
-    is_peak = presence >= np.maximum(cv2.dilate(presence, np.ones((3, 3))), least)
+    is_peak = presence >= np.maximum(cv2.dilate(presence, SQUARE), least)
     y, x = np.nonzero(is_peak)
     cells = answers[y, x]
     middles = STRIDE * (np.column_stack([x, y]) + 0.5 + cells[:, PLACE]) - border
@@ -103,8 +109,8 @@ def peaks(answers: np.ndarray, border: int) -> Marks:
 
 def _inside(marks, shape):
     """Return the Marks whose middle is in a picture of `shape`, not in its border."""
-    middles = marks.boxes[:, :2] + marks.boxes[:, 2:] / 2
-    return marks.chosen(((middles >= 0) & (middles < shape[::-1])).all(axis=1))
+    inside = (marks.middles >= 0) & (marks.middles < shape[::-1])
+    return marks.chosen(inside.all(axis=1))
 
 
 def distinct(marks: Marks) -> Marks:

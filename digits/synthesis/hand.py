@@ -24,7 +24,7 @@ GAP_SHARES = 0.3, 0.5, 0.2  # … and the shares of the writers
 LEAST_ADVANCE = 0.7  # times a digit's width: narrow digits overlap less
 CLOSEST = 0.26  # from a digit's left end to the next one's: two 1s are not one
 NO_MARK = -2  # of letters, joints, scribbles
-CURVE = 6  # points on a stroke for each of those that define it
+CURVE = 6  # segments for each pair of points that define a curve
 
 FORMS = {
     label: [parse(strokes) for strokes in alternatives]
@@ -146,7 +146,7 @@ class Hand:
             moved = points + self.random.normal(0, self.tremble, points.shape)
             same = (points[1:] == points[:-1]).all(axis=1)
             moved[1:][same] = moved[:-1][same]  # a corner stays one
-            parts.append(curve(moved, CURVE))
+            parts.append(curve(moved))
         return np.concatenate(parts)
 
     def bent(self, glyph: np.ndarray) -> np.ndarray:
@@ -192,7 +192,7 @@ class Hand:
         return [Glyph(curve(np.array([end, middle, start]), 3), NO_MARK)]
 
 
-def curve(points: np.ndarray, steps: int) -> np.ndarray:
+def curve(points: np.ndarray, steps: int = CURVE) -> np.ndarray:
     """Return the segments of a smooth curve through points (N, 2).
 
     steps: segments for each pair of neighbours.

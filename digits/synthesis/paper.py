@@ -204,8 +204,18 @@ def taken(
     picture = picture + random.normal(0, random.uniform(0, 5), (*picture.shape[:2], 1))
     stored = np.clip(np.rint(picture), 0, 255).astype(np.uint8)
     if random.random() < 0.6:
-        quality = [cv2.IMWRITE_JPEG_QUALITY, int(random.integers(35, 96))]
-        _, jpeg = cv2.imencode(".jpg", stored, quality)
-        # None is returned for damaged files only.
-        return cv2.imdecode(jpeg, cv2.IMREAD_COLOR)  # pyright: ignore[reportReturnType]
+        return as_jpeg(stored, 35, random)
     return stored
+
+
+def as_jpeg(
+    picture: np.ndarray, lowest: int, random: np.random.Generator
+) -> np.ndarray:
+    """Return a picture, gray or BGR uint8, as JPEG leaves it.
+
+    lowest: quality of the strongest compression; the weakest is 95.
+    """
+    quality = [cv2.IMWRITE_JPEG_QUALITY, int(random.integers(lowest, 96))]
+    _, jpeg = cv2.imencode(".jpg", picture, quality)
+    # None is returned for damaged files only.
+    return cv2.imdecode(jpeg, cv2.IMREAD_UNCHANGED)  # pyright: ignore[reportReturnType]

@@ -42,9 +42,7 @@ def cross_seven(ink: np.ndarray, width: float, random: np.random.Generator) -> N
 
     ink: (H, W) uint8, changed in place; width: of the strokes in pixels.
     """
-    _, top, _, height = cv2.boundingRect(ink)
-    y = round(top + height * random.uniform(0.42, 0.62))
-    row = np.flatnonzero(ink[y] >= 128)
+    height, y, row = _row_within(ink, (0.42, 0.62), random)
     if len(row):
         middle, half = row.mean(), height * random.uniform(0.12, 0.28)
         rise = half * random.uniform(-0.35, 0.25)
@@ -79,14 +77,19 @@ def loop_two(ink: np.ndarray, width: float, random: np.random.Generator) -> None
 
     ink: (H, W) uint8, changed in place; width: of the strokes in pixels.
     """
-    _, top, _, height = cv2.boundingRect(ink)
-    y = round(top + height * random.uniform(0.8, 0.9))
-    row = np.flatnonzero(ink[y] >= 128)
+    height, y, row = _row_within(ink, (0.8, 0.9), random)
     if len(row):
         axes = height * random.uniform(0.07, 0.16), height * random.uniform(0.05, 0.1)
         middle = row[0] + axes[0] * 0.6, y
         box = middle, (2 * axes[0], 2 * axes[1]), random.uniform(-30, 30)
         cv2.ellipse(ink, box, 255, max(1, round(0.8 * width)), cv2.LINE_AA)
+
+
+def _row_within(ink, shares, random):
+    """Return the height of ink, a y at a random share of it, and its columns there."""
+    _, top, _, height = cv2.boundingRect(ink)
+    y = round(top + height * random.uniform(*shares))
+    return height, y, np.flatnonzero(ink[y] >= 128)
 
 
 def curl_nine(ink: np.ndarray, width: float, random: np.random.Generator) -> None:

@@ -13,6 +13,8 @@ from collections.abc import Callable
 import cv2
 import numpy as np
 
+from digits.synthesis.paper import as_jpeg
+
 DRAWINGS = 0.15  # share of the pictures that a drawing program made
 BILEVEL = 0.25  # share of the pictures that are black and white
 FAINT = 0.1  # share of the gray pictures whose ink is hardly darker than the paper
@@ -602,10 +604,7 @@ def compressed(
     """
     if random.random() < 1 / 3:
         return picture
-    quality = [cv2.IMWRITE_JPEG_QUALITY, int(random.integers(lowest, 96))]
-    _, jpeg = cv2.imencode(".jpg", picture, quality)
-    # None is returned for damaged files only.
-    return cv2.imdecode(jpeg, cv2.IMREAD_GRAYSCALE)  # pyright: ignore[reportReturnType]
+    return as_jpeg(picture, lowest, random)
 
 
 # Black and white

@@ -13,7 +13,6 @@ OFF_SIZE = 0.16  # share of the sheets whose digits are smaller or larger:
 OTHER_SIZES = (5, 11), (42, 120)
 STEEP = 0.08  # share of the sheets that lie crooked
 ANGLES = 2.5, 15  # degrees, standard deviation: of other sheets, and of those
-CURVE = 6  # segments for each pair of points that define a curve
 
 
 class Sheet:
@@ -107,7 +106,7 @@ def circle(sheet: Sheet, box: np.ndarray) -> None:
     radii = (box[2:] - box[:2]) * random.uniform(0.6, 0.85, (13, 1))
     points = np.stack([np.cos(angles), np.sin(angles)], axis=1) * radii
     middle = (box[:2] + box[2:]) / 2
-    sheet.glyphs.append(Glyph(curve(middle + points, CURVE), NO_MARK))
+    sheet.glyphs.append(Glyph(curve(middle + points), NO_MARK))
 
 
 def scribble(sheet: Sheet) -> None:
@@ -118,4 +117,4 @@ def scribble(sheet: Sheet) -> None:
     if random.random() < 0.5:  # from left to right
         points = points[points[:, 0].argsort()]
     corner = random.uniform(0, [0.7 * WIDTH, 0.6 * HEIGHT])
-    sheet.write([Glyph(curve(points, CURVE), NO_MARK)], *corner)
+    sheet.write([Glyph(curve(points), NO_MARK)], *corner)

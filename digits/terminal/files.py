@@ -1,9 +1,11 @@
 """Reading regular files, and writing them so that no reader sees half of one."""
 
 import errno
+import json
 import os
 import stat
 from pathlib import Path
+from typing import Any
 
 from digits import UserError
 
@@ -89,3 +91,8 @@ def write_bytes(path: str | Path, content: bytes) -> None:
 def write_text(path: str | Path, text: str) -> None:
     """Write `text` as UTF-8 to `path`, whole or not at all."""
     write_bytes(path, text.encode())
+
+
+def write_json(path: str | Path, content: Any) -> None:
+    """Write what JSON can hold to `path`, indented, whole or not at all."""
+    write_text(path, json.dumps(content, indent=1) + "\n")

@@ -27,6 +27,30 @@ class KernelMuon(keras.optimizers.Muon):
         return ops.reshape(size * update, x.shape)
 
 
+def muon(
+    learning_rate: float | keras.optimizers.schedules.LearningRateSchedule,
+    weight_decay: float,
+    average_decay: float,
+    ns_steps: int = 5,
+) -> KernelMuon:
+    """Return Muon for convolutions and AdamW for the rest, with averaged weights.
+
+    weight_decay: of kernels; average_decay: of the averaged weights, per step;
+    ns_steps: Newton-Schulz steps, as Keras's Muon takes them.
+    """
+    optimizer = KernelMuon(
+        learning_rate,
+        weight_decay=weight_decay,
+        adam_weight_decay=weight_decay,
+        rms_rate=None,  # KernelMuon sizes the update itself
+        ns_steps=ns_steps,
+        use_ema=True,
+        ema_momentum=average_decay,
+    )
+    optimizer.exclude_from_weight_decay(var_names=["gamma", "beta", "bias"])
+    return optimizer
+
+
 class OneCycle(keras.optimizers.schedules.LearningRateSchedule):
     """A learning rate that rises linearly to its peak and falls with a cosine.
 

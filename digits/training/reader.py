@@ -35,7 +35,7 @@ from digits.synthesis.page import HEIGHT, HIDDEN, SEEN, UNCERTAIN, WIDTH
 from digits.synthesis.pages import NOTHING, pieces
 from digits.terminal.progress import Progress
 from digits.training.layers import FusedBatchNormalization
-from digits.training.optimizer import KernelMuon, OneCycle
+from digits.training.optimizer import OneCycle, muon
 
 FILTERS = 24, 48, 128, 64
 RESIDUALS = 3  # blocks at an eighth of the picture's size, where most is computed
@@ -56,7 +56,6 @@ TRAINING, VALIDATION = 3, 4  # they draw their own pages
 OnEpoch = Callable[[int, float], object]
 
 
-@keras.saving.register_keras_serializable("digits")
 class LocalContrast(keras.layers.Layer):
     """Takes the mean of a pixel's surroundings away, and divides by their deviation."""
 
@@ -75,7 +74,6 @@ class LocalContrast(keras.layers.Layer):
         return ops.average_pool(cells, WINDOW, 1, padding="same")
 
 
-@keras.saving.register_keras_serializable("digits")
 class SpaceToDepth(keras.layers.Layer):
     """Makes 2x2 pixels the channels of one place.
 
@@ -87,7 +85,6 @@ class SpaceToDepth(keras.layers.Layer):
         return tf.nn.space_to_depth(pixels, 2)
 
 
-@keras.saving.register_keras_serializable("digits")
 class Doubled(keras.layers.Layer):
     """Makes each place 2x2 places."""
 
@@ -312,12 +309,11 @@ def _compared(read, marks):
     """Return how many digits there are, are found, are right, and are made up."""
     read = read.chosen(read.presence >= 0.5)
     classes = read.probabilities.argmax(axis=1)
-    middles = read.boxes[:, :2] + read.boxes[:, 2:] / 2
-    marks = marks[marks[:, 0] != NOTHING]
+    digits = marks[(marks[:, 0] >= 0) & (marks[:, 0] < len(DIGITS))]
     found = right = 0
     used = np.zeros(len(classes), bool)
-    for mark in marks[(marks[:, 0] >= 0) & (marks[:, 0] < len(DIGITS))]:
-        distances = np.hypot(*(middles - mark[1:3]).T)
+    for mark in digits:
+        distances = np.hypot(*(read.middles - mark[1:3]).T)
         distances[used] = np.inf
         nearest = distances.argmin() if len(distances) else 0
         if len(distances) and distances[nearest] < max(STRIDE, FAR * mark[4]):
@@ -325,11 +321,10 @@ def _compared(read, marks):
             found += 1
             right += classes[nearest] == mark[0]
     uncertain = marks[marks[:, 0] == UNCERTAIN]
-    apart = np.abs(middles[:, None] - uncertain[None, :, 1:3])
+    apart = np.abs(read.middles[:, None] - uncertain[None, :, 1:3])
     is_open = (apart < uncertain[None, :, 3:5] / 2 + STRIDE).all(axis=2).any(axis=1)
     made_up = ((classes < len(DIGITS)) & ~used & ~is_open).sum()
-    digits = ((marks[:, 0] >= 0) & (marks[:, 0] < len(DIGITS))).sum()
-    return digits, found, right, made_up
+    return len(digits), found, right, made_up
 
 
 def fit(
@@ -344,15 +339,8 @@ def fit(
     """
     keras.utils.set_random_seed(seed)
     model, batches = network(), len(pictures) // BATCH
-    optimizer = KernelMuon(
-        OneCycle(PEAK_LEARNING_RATE, EPOCHS * batches, WARM_UP),
-        weight_decay=WEIGHT_DECAY,
-        adam_weight_decay=WEIGHT_DECAY,
-        rms_rate=None,  # KernelMuon sizes the update itself
-        use_ema=True,
-        ema_momentum=AVERAGE_DECAY,
-    )
-    optimizer.exclude_from_weight_decay(var_names=["gamma", "beta", "bias"])
+    schedule = OneCycle(PEAK_LEARNING_RATE, EPOCHS * batches, WARM_UP)
+    optimizer = muon(schedule, WEIGHT_DECAY, AVERAGE_DECAY)
     optimizer.build(model.trainable_variables)
 
     @tf.function

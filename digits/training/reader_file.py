@@ -1,7 +1,6 @@
 """Train the reader of pages and put it beside the digit networks of a model file."""
 
 import argparse
-import json
 import time
 from pathlib import Path
 from typing import Any
@@ -23,32 +22,21 @@ def train(args: argparse.Namespace, summary: dict[str, Any], folder: Path) -> No
     start = time.monotonic()
     networks = read_networks(model_file.SHIPPED if args.start is None else args.start)
     dataset = mnist.load(args.dataset, args.data_dir)
-    rows = ["epoch,loss,seconds"]
+    rows = []
 
     def on_epoch(epoch, loss):
-        rows.append(f"{epoch},{loss},{time.monotonic() - start:.1f}")
+        seconds = round(time.monotonic() - start, 1)
+        rows.append({"epoch": epoch, "loss": loss, "seconds": seconds})
 
     model, score = reader.train(dataset, args.seed, on_epoch)
     print(score_text(score), flush=True)
-    seconds = round(time.monotonic() - start, 1)
-    summary = summary | _facts(dataset.name, args.seed, score, seconds)
-    files.write_text(folder / "history.csv", "\n".join(rows) + "\n")
-    files.write_text(folder / "results.json", json.dumps(summary, indent=1) + "\n")
+    training = {"seed": args.seed, "pieces": reader.PIECES, "epochs": reader.EPOCHS}
+    summary = summary | training | {"score": score}
+    summary |= results.circumstances(dataset, start)
+    results.write_rows(folder / "history.csv", rows)
+    files.write_json(folder / "results.json", summary)
     if args.save_model:
         save(args.save_weights, networks, export.reader_to_onnx(model), summary)
-
-
-def _facts(dataset, seed, score, seconds):
-    return {
-        "dataset": dataset,
-        "seed": seed,
-        "pieces": reader.PIECES,
-        "epochs": reader.EPOCHS,
-        "score": score,
-        "seconds": seconds,
-        "versions": results.versions(),
-        "hardware": results.hardware(),
-    }
 
 
 def read_networks(path: str | Path) -> dict[str, Any]:
