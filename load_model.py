@@ -39,18 +39,29 @@ def as_json(result, top):
     if result.error:
         page = {"page": result.page} if result.of_many else {}
         return json.dumps({"file": result.file} | page | {"error": result.error})
-    found = [
-        {
-            "digit": digit.digit,
-            "confidence": round(digit.confidence, 4),
-            "box": digit.box,
-            "row": digit.row,
-            "top": [[guess, round(p, 4)] for guess, p in digit.guesses(top)],
-        }
+    digits = [
+        {"digit": digit.digit}
+        | place(digit)
+        | {"top": [[guess, round(p, 4)] for guess, p in digit.guesses(top)]}
         for digit in result.digits
     ]
-    source = {"file": result.file, "page": result.page}
-    return json.dumps(source | {"rows": result.rows, "digits": found})
+    return json.dumps(
+        {
+            "file": result.file,
+            "page": result.page,
+            "rows": result.rows,
+            "text": result.text,
+            "turned": result.turned,
+            "digits": digits,
+            "signs": [{"sign": sign.sign} | place(sign) for sign in result.signs],
+        }
+    )
+
+
+def place(mark):
+    """Return what JSON says of a Digit or Sign, beside what it is."""
+    confidence = round(mark.confidence, 4)
+    return {"confidence": confidence, "box": mark.box, "row": mark.row}
 
 
 def annotated_paths(target, pictures):
@@ -102,7 +113,7 @@ def answer(result, args, target=None):
     if args.json:
         print(as_json(result, args.top))
     elif not error:
-        print(result.as_line())
+        print(result.as_line(args.signs))
     if target and not error:
         try:
             save_image(result, target)
@@ -160,6 +171,7 @@ def parse_args(argv=None):
         default=model_file.SHIPPED,
         help="the model file",
     )
+    add("--signs", action="store_true", help="print signs too: 22/11/2026, -3.14")
     add("--json", action="store_true", help="print a JSON object per picture")
     add(
         "--top",
@@ -173,7 +185,7 @@ def parse_args(argv=None):
         type=cli.number(float, 0, 1),
         metavar="P",
         default=pipeline.THRESHOLD,
-        help="leave out digits with a confidence below P (not with --single)",
+        help="leave out what has a confidence below P (not with --single)",
     )
     add(
         "--single",
@@ -208,14 +220,15 @@ def main(argv=None):
     pictures = pipeline.list_pictures(args.images)
     targets = annotated_paths(args.save_image, pictures) if args.save_image else []
     if len(pictures) >= MANY and not targets:
-        model_file.load(args.weights)  # tells of a damaged file before processes start
+        # This tells of a damaged file before processes start.
+        pipeline.load_networks(args.weights)
         results = many.read_pictures(
             pictures, args.weights, args.threshold, args.single
         )
     else:
-        classifier = model_file.load(args.weights)
+        networks = pipeline.load_networks(args.weights)
         results = pipeline.read_pictures(
-            pictures, classifier, args.threshold, args.single
+            pictures, networks, args.threshold, args.single
         )
     total = len(pictures) if len(pictures) >= BAR_FROM else 0
     successes, remaining, target = [], iter(targets), None

@@ -192,10 +192,10 @@ class Reader:
 
 def read_pictures(method: Method, args: argparse.Namespace) -> int:
     """Print the digits in the pictures of --predict; return the exit status."""
-    reader = Reader(method, *load(method, args.load_model))
+    networks = pipeline.Networks(Reader(method, *load(method, args.load_model)))
     paths = pipeline.list_pictures(args.predict)
     status = 0
-    for reading in pipeline.read_pictures(paths, reader, pipeline.THRESHOLD):
+    for reading in pipeline.read_pictures(paths, networks, pipeline.THRESHOLD):
         if reading.error:
             print(f"{reading.file}: {reading.error}", file=sys.stderr)
             status = 1

@@ -86,11 +86,12 @@ def photograph(folder):
     paper = (228, 240, 246)
     picture = draw_images.on_paper(ink, draw_images.BLUE, paper, random, 0.3, 3)
     cv2.imwrite(str(path), picture)
-    classifier = model_file.load(model_file.SHIPPED)
-    classifier.probabilities(np.zeros((1, SIZE, SIZE), np.uint8))  # opens the graph
+    networks = pipeline.load_networks(model_file.SHIPPED)
 
     def read():
-        return list(pipeline.read_pictures([path], classifier, pipeline.THRESHOLD))
+        return list(pipeline.read_pictures([path], networks, pipeline.THRESHOLD))
+
+    read()  # opens the graphs
 
     readings, decodings = [], []
     for _ in range(PHOTOGRAPHS):

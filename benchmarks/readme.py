@@ -229,13 +229,22 @@ def model_block():
     attributes = shipped_attributes()
     content = model_file.SHIPPED.read_bytes()
     outcomes = recorded.read("real_pictures", REAL_PICTURES)["mnist_test_images"]
+    reader = attributes["reader"]
+    score = {name: f"{100 * value:.1f} %" for name, value in reader["score"].items()}
     rows = [
-        ["made by", f"`{attributes['command']}`"],
-        ["training time", duration(attributes["validation"]["seconds"])],
+        ["digit networks made by", f"`{attributes['command']}`"],
+        ["their training time", duration(attributes["validation"]["seconds"])],
+        ["their test accuracy among ten digits", attributes["test"]],
+        ["reader of pages made by", f"`{reader['command']}`"],
+        ["its training time", duration(reader["seconds"])],
+        [
+            f"{reader['score']['digits']:,} digits on held-out made-up pages",
+            f"{score['found']} found, {score['right']} found and read right, "
+            f"{score['made_up']} as many made up",
+        ],
         ["trained on", attributes["hardware"]],
         ["size", f"{len(content) / 1e6:.1f} MB"],
         ["SHA-256", f"`{hashlib.sha256(content).hexdigest()}`"],
-        ["test accuracy among ten digits", attributes["test"]],
         [
             "MNIST's test images through `load_model.py`",
             f"{outcomes['right']} right, {outcomes['wrong digit']} read as another "
@@ -258,9 +267,9 @@ def reading_block():
 def samples_block():
     """Return a table of the sample pictures and what is read in them, for docs/."""
     paths = sorted((ROOT / "assets" / "images").iterdir())
-    classifier = model_file.load(model_file.SHIPPED)
+    networks = pipeline.load_networks(model_file.SHIPPED)
     rows = []
-    for result in pipeline.read_pictures(paths, classifier, pipeline.THRESHOLD):
+    for result in pipeline.read_pictures(paths, networks, pipeline.THRESHOLD):
         path = Path(result.file)
         picture = f'<img src="../{path.relative_to(ROOT)}" height="64">'
         rows.append([picture, f"`{path.name}`", " ".join(result.rows)])

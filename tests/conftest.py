@@ -9,6 +9,17 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 from digits import UserError, mnist
 from digits.model import model_file
+from digits.model.reader import (
+    BORDER,
+    CLASSES,
+    OUTPUTS,
+    PLACE,
+    PRESENCE,
+    SIZE,
+    STRIDE,
+    TYPICAL,
+)
+from digits.reading import pipeline
 from digits.reading.decode import decode
 from digits.reading.ink import extract_ink
 from digits.reading.segment import segment
@@ -56,6 +67,66 @@ def region_of(name):
     picture, _ = decode(ROOT / "assets" / "images" / name)
     (region,) = segment(extract_ink(picture))
     return region
+
+
+class FakeReader:
+    """Answers as a perfect reader does: it finds the marks that it was told of.
+
+    marks: (N, 6), an index of MARKS, x, y, width, height in pixels of a picture of
+    `shape`, and the logit of presence. It finds them in the sizes of the picture in
+    which the highest one is `heights` pixels high.
+    """
+
+    class_logit = 20.0  # of what a mark is; that of all others is 0
+
+    def __init__(self, marks, shape, heights=(14, 38)):
+        self.marks, self.shape, self.heights = marks, shape, heights
+        self.asked = []
+
+    def answers(self, picture):
+        self.asked.append(picture.shape)
+        rows, columns = (-(-side // 8) * 8 + 2 * BORDER for side in picture.shape)
+        answers = np.zeros((rows // STRIDE, columns // STRIDE, OUTPUTS), np.float32)
+        answers[..., PRESENCE] = -9
+        down, across = np.divide(picture.shape, self.shape)
+        highest = max((mark[4] for mark in self.marks), default=0) * down
+        if not self.heights[0] <= highest < self.heights[1]:
+            return answers
+        for label, x, y, width, height, presence in self.marks:
+            place = np.array([(x + width / 2) * across, (y + height / 2) * down])
+            column, row = ((place + BORDER) // STRIDE).astype(int)
+            cell = answers[row, column]
+            cell[PRESENCE] = presence
+            cell[CLASSES] = 0
+            cell[CLASSES][int(label)] = self.class_logit
+            cell[PLACE] = (place + BORDER) / STRIDE - [column + 0.5, row + 0.5]
+            cell[SIZE] = np.log(np.array([width * across, height * down]) / TYPICAL)
+        return answers
+
+
+class CornerReader(FakeReader):
+    """One that finds its marks only where the picture's upper left corner is dark.
+
+    It tells how a picture was turned, and whether it was inverted: see `cornered`.
+    """
+
+    def answers(self, picture):
+        down, across = np.multiply(picture.shape, 0.2).astype(int)
+        answers = super().answers(picture)
+        if picture[:down, :across].mean() > np.median(picture) - 20:
+            answers[..., PRESENCE] = -9
+        return answers
+
+
+def cornered(shape, paper=230, corner=40):
+    """Return a picture (H, W, 3) uint8 of paper whose upper left corner is dark."""
+    picture = np.full((*shape, 3), paper, np.uint8)
+    picture[: shape[0] // 5, : shape[1] // 5] = corner
+    return picture
+
+
+def logit(probability):
+    return float(np.log(probability / (1 - probability)))
 
 
 def assert_agrees(classifier, images, expected):
@@ -108,6 +179,12 @@ def keras_model(tmp_path_factory):
 def shipped():
     """The trained network in the repository."""
     return model_file.load(model_file.SHIPPED)
+
+
+@pytest.fixture(scope="session")
+def networks():
+    """The trained networks in the repository, with the reader."""
+    return pipeline.load_networks(model_file.SHIPPED)
 
 
 @pytest.fixture

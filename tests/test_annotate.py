@@ -3,28 +3,49 @@ import numpy as np
 import pytest
 
 from conftest import ROOT
-from digits.reading import annotate as module
-from digits.reading.annotate import CARD_HEIGHT, GREEN, HEADROOM, TILE, annotate
-from digits.reading.pipeline import Digit, Reading, read_pictures
+from digits.reading.annotate import (
+    CARD_HEIGHT,
+    CARD_WIDTH,
+    GRAY,
+    GREEN,
+    HEADROOM,
+    TILE,
+    annotate,
+)
+from digits.reading.pipeline import Digit, Reading, Sign, read_pictures
 
 
 def digit(number, box, confidence=0.9):
-    """Return a Digit whose image is gray, its value ten times the digit."""
-    probabilities = np.full(11, 0.001, np.float32)
+    """Return a Digit."""
+    probabilities = np.full(10, 0.001, np.float32)
     probabilities[number] = confidence
-    image = np.full((28, 28), 10 * number, np.uint8)
-    return Digit(number, confidence, box, 0, probabilities, image)
+    return Digit(number, confidence, box, 0, probabilities)
 
 
-def reading(shape, *digits, scale=1.0):
+def reading(shape, *marks, scale=1.0):
+    """Return the Reading of a gray picture with some Digits and Signs."""
     picture = np.full((*shape, 3), 200, np.uint8)
-    return Reading("a.png", list(digits), picture=picture, scale=scale)
+    digits = [mark for mark in marks if isinstance(mark, Digit)]
+    signs = [mark for mark in marks if isinstance(mark, Sign)]
+    return Reading("a.png", digits, signs, picture=picture, scale=scale)
 
 
-def green_box(canvas):
-    """Return (x, y, right, bottom) of the widest green row and the highest column."""
-    green = (canvas == GREEN).all(axis=2)
-    rows, columns = green.sum(axis=1), green.sum(axis=0)
+@pytest.fixture
+def texts(monkeypatch):
+    """What is written: [(text, colour)]."""
+    written = []
+
+    def put(canvas, text, corner, font, size, colour, *_):
+        written.append((text, colour))
+
+    monkeypatch.setattr(cv2, "putText", put)
+    return written
+
+
+def drawn_box(canvas, colour=GREEN):
+    """Return (x, y, right, bottom) of the widest row and the highest column."""
+    drawn = (canvas == colour).all(axis=2)
+    rows, columns = drawn.sum(axis=1), drawn.sum(axis=0)
     ys = np.flatnonzero(rows == rows.max())
     xs = np.flatnonzero(columns == columns.max())
     return int(xs[0]), int(ys[0]), int(xs[-1]), int(ys[-1])
@@ -32,9 +53,24 @@ def green_box(canvas):
 
 def test_a_box_is_drawn_around_each_digit():
     canvas = annotate(reading((500, 400), digit(3, (60, 100, 200, 300))))
-    box = green_box(canvas)
+    box = drawn_box(canvas)
     np.testing.assert_allclose(box, (60, HEADROOM + 100, 260, HEADROOM + 400), atol=1)
     assert (canvas[HEADROOM + 110 : HEADROOM + 390, 70:250] == 200).all()
+
+
+def test_signs_are_marked_in_gray():
+    signs = Sign("/", 0.9, (60, 100, 200, 300), 0)
+    canvas = annotate(reading((500, 400), signs))
+    box = drawn_box(canvas, GRAY)
+    np.testing.assert_allclose(box, (60, HEADROOM + 100, 260, HEADROOM + 400), atol=1)
+    assert canvas.shape == (HEADROOM + 500, 400, 3)  # a sign has no card
+
+
+def test_labels_are_what_the_font_has(texts):
+    signs = "/", "-", "\N{MULTIPLICATION SIGN}", "\N{DIVISION SIGN}"
+    annotate(reading((500, 400), *(Sign(s, 0.9, (60, 100, 20, 30), 0) for s in signs)))
+    assert [text for text, _ in texts] == ["/", "-", "x", "div"]
+    assert {colour for _, colour in texts} == {GRAY}
 
 
 def test_boxes_are_in_pixels_of_the_file():
@@ -42,7 +78,7 @@ def test_boxes_are_in_pixels_of_the_file():
     found = digit(3, (150, 250, 500, 750))
     canvas = annotate(reading((500, 400), found, scale=2.5))
     np.testing.assert_allclose(
-        green_box(canvas), (60, HEADROOM + 100, 260, HEADROOM + 400), atol=1
+        drawn_box(canvas), (60, HEADROOM + 100, 260, HEADROOM + 400), atol=1
     )
 
 
@@ -51,37 +87,68 @@ def test_small_pictures_are_enlarged():
     zoom = 18  # the least whole number that brings 28 pixels to 480
     assert canvas.shape == (HEADROOM + 28 * zoom + CARD_HEIGHT, 28 * zoom, 3)
     np.testing.assert_allclose(
-        green_box(canvas),
+        drawn_box(canvas),
         (4 * zoom, HEADROOM + 5 * zoom, 16 * zoom, HEADROOM + 25 * zoom),
         atol=1,
     )
 
 
-def test_cards_show_the_images_in_reading_order():
-    digits = [digit(number, (50 * number, 100, 40, 60)) for number in (1, 2, 4)]
-    canvas = annotate(reading((500, 480), *digits))
+def test_cards_show_the_digits_in_reading_order():
+    digits = [digit(number, (50 * number, 100, 42, 84)) for number in (1, 2, 4)]
+    found = reading((500, 480), *digits)
+    for one in digits:
+        x, y, width, height = one.box
+        found.picture[y : y + height, x : x + width] = 10 * one.digit
+    canvas = annotate(found)
     # Two cards fit beside each other, the third is below.
     assert canvas.shape == (HEADROOM + 500 + 2 * CARD_HEIGHT, 480, 3)
     cards = canvas[HEADROOM + 500 :]
     for number, row, column in ((1, 0, 0), (2, 0, 1), (4, 1, 0)):
-        top, left = row * CARD_HEIGHT + 8, column * module.CARD_WIDTH + 8
-        assert (cards[top : top + TILE, left : left + TILE] == 10 * number).all()
+        top, left = row * CARD_HEIGHT + 8, column * CARD_WIDTH + 8
+        tile = cards[top : top + TILE, left : left + TILE]
+        assert (tile[:, : TILE // 2] == 10 * number).all()
+        assert (tile[:, TILE // 2 :] == 255).all()
 
 
-def test_a_card_lists_three_guesses(monkeypatch):
-    texts = []
-    monkeypatch.setattr(cv2, "putText", lambda canvas, text, *_: texts.append(text))
+@pytest.mark.parametrize("scale", [1, 2.5])
+def test_a_card_shows_what_is_in_the_box(scale):
+    box = 40, 60, 100, 50
+    random = np.random.default_rng(0)
+    found = reading((300, 400), digit(3, box), scale=scale)
+    found.picture[:] = random.integers(0, 256, found.picture.shape)
+    canvas = annotate(found)
+    card = canvas[-CARD_HEIGHT:]
+    x, y, width, height = (round(length / scale) for length in box)
+    part = found.picture[y : y + height, x : x + width]
+    expected = cv2.resize(part, (TILE, TILE // 2), interpolation=cv2.INTER_AREA)
+    np.testing.assert_array_equal(card[8 : 8 + TILE // 2, 8 : 8 + TILE], expected)
+
+
+@pytest.mark.parametrize(
+    "box",
+    [(20, 30, 0, 9), (20, 30, 9, 0), (50, 40, 0, 0), (0, 0, 1, 1), (49, 39, 1, 1)],
+)
+def test_boxes_of_less_than_a_pixel(box):
+    canvas = annotate(reading((40, 50), digit(1, box)))
+    tile = canvas[-CARD_HEIGHT + 8 : -CARD_HEIGHT + 8 + TILE, 8 : 8 + TILE]
+    assert (tile == 200).all(axis=2).sum() >= TILE  # what is there is shown
+
+
+def test_a_card_lists_three_guesses(texts):
     found = digit(7, (60, 100, 200, 300), 0.98765)
     found.probabilities[[4, 9]] = 0.0101, 0.0021
     annotate(reading((500, 400), found))
-    assert texts == ["7 98.7%", "7  98.7%", "4   1.0%", "9   0.2%"]
+    assert [text for text, _ in texts] == [
+        "7 98.7%",
+        "7  98.7%",
+        "4   1.0%",
+        "9   0.2%",
+    ]
 
 
-def test_a_narrow_digit_has_a_short_label(monkeypatch):
-    texts = []
-    monkeypatch.setattr(cv2, "putText", lambda canvas, text, *_: texts.append(text))
+def test_a_narrow_digit_has_a_short_label(texts):
     annotate(reading((500, 400), digit(1, (60, 100, 12, 80))))
-    assert texts[0] == "1"
+    assert texts[0] == ("1", GREEN)
 
 
 def test_labels_of_large_pictures_are_larger():
@@ -102,12 +169,12 @@ def test_nothing_read_leaves_the_picture_without_cards():
 
 def test_a_reading_without_its_picture():
     with pytest.raises(ValueError, match="without its picture"):
-        annotate(Reading("gone.png", [], error="no such file"))
+        annotate(Reading("gone.png", error="no such file"))
 
 
-def test_a_whole_page(shipped):
+def test_a_whole_page(networks):
     path = ROOT / "assets" / "images" / "page.jpg"
-    (found,) = read_pictures([path], shipped, 0.5)
+    (found,) = read_pictures([path], networks, 0.5)
     canvas = annotate(found)
     for digit_found in found.digits:
         x, y, _, height = digit_found.box

@@ -7,6 +7,7 @@ import pytest
 from baselines import compare, knn, random_forest, runner, svm
 from digits import mnist
 from digits.experiment import figures
+from digits.reading import pipeline
 
 SMALL = ["--dataset", "sklearn_digits", "--output_dir", "out"]
 BASELINES = pytest.mark.parametrize("module", [knn, svm, random_forest])
@@ -57,6 +58,23 @@ def test_a_saved_classifier_is_tested_and_reads_pictures(module, capsys, tmp_pat
     assert out.startswith(f"digit.png: {dataset.train_labels[0]} (")
     assert "bad.png: not a picture" in err and "gone.png: no such file" in err
     assert module.main([*flags, "digit.png"]) == 0
+
+
+def test_each_piece_of_ink_is_a_digit(capsys, monkeypatch):
+    """A baseline has no reader of pages."""
+    monkeypatch.setattr(pipeline.views, "best_view", lambda *_: pytest.fail("a reader"))
+    assert knn.main([*SMALL, "--quick", "--raw", "--save_model", "m.skops"]) == 0
+    dataset = mnist.load("sklearn_digits")
+    chosen = [int(np.flatnonzero(dataset.train_labels == n)[0]) for n in (2, 0)]
+    page = np.full((120, 300), 255, np.uint8)
+    for index, left in zip(chosen, (30, 180), strict=True):
+        digit = cv2.resize(dataset.train_images[index], (84, 84))
+        page[18:102, left : left + 84] = 255 - digit
+    cv2.imwrite("page.png", page)
+    capsys.readouterr()
+    assert knn.main(["--load_model", "m.skops", "--predict", "page.png"]) == 0
+    line = capsys.readouterr().out
+    assert line.split(" (")[0].replace(" ", "") == "page.png:20"
 
 
 @BASELINES

@@ -48,7 +48,7 @@ def test_ink_on_a_transparent_ground(tmp_path, ink, paper):
 @pytest.mark.parametrize("paper", ["white", "black"])
 def test_large_transparent_pictures_keep_their_thin_strokes(tmp_path, paper):
     colour = (20, 60, 30) if paper == "white" else (230, 200, 250)
-    transparent = Image.new("RGBA", (3200, 2400), (128, 128, 128, 0))
+    transparent = Image.new("RGBA", (4000, 2400), (128, 128, 128, 0))
     pen = ImageDraw.Draw(transparent)
     for x in range(100, 3200, 310):
         pen.line((x, 50, x + 120, 2350), fill=(*colour, 255), width=2)
@@ -57,7 +57,7 @@ def test_large_transparent_pictures_keep_their_thin_strokes(tmp_path, paper):
     opaque = Image.new("RGBA", transparent.size, paper)
     opaque.alpha_composite(transparent)
     composited = np.asarray(opaque.convert("RGB"))[..., ::-1]
-    expected = cv2.resize(composited, (1600, 1200), interpolation=cv2.INTER_AREA)
+    expected = cv2.resize(composited, (2000, 1200), interpolation=cv2.INTER_AREA)
     picture, scale = decode(tmp_path / "a.png")
     assert scale == 2
     assert np.abs(picture.astype(int) - expected).max() <= 1
@@ -141,8 +141,8 @@ def test_large_pictures_are_scaled_down_with_their_thin_strokes(tmp_path):
     large = np.full((3000, 4000), 255, np.uint8)
     large[:, 2000:2003] = 0
     picture, scale = decode(save(tmp_path / "a.png", large))
-    assert picture.shape == (1200, LARGEST_SIDE, 3)
-    assert scale == 2.5
+    assert picture.shape == (1500, LARGEST_SIDE, 3)
+    assert scale == 2
     assert picture.min() < 100
 
 

@@ -129,6 +129,26 @@ def test_a_writer_repeats_an_example(examples):
     assert len(written) > 100
 
 
+def test_half_of_the_digits_have_forms_of_our_own(monkeypatch):
+    """And so have all signs."""
+    monkeypatch.setattr("digits.synthesis.hand.CROSSED", 0)
+    drawn = []
+    for seed in range(60):
+        hand = writer([[np.zeros((1, 2, 2), np.float32)]] * 10, seed)
+        own = [hand.example(label).any() for label in MARKS]
+        assert all(own[10:])
+        drawn += own[:10]
+    assert np.mean(drawn) == pytest.approx(0.5, abs=0.07)
+
+
+def test_gaps_are_tight_normal_or_wide(examples):
+    gaps = np.array([writer(examples, seed).gap for seed in range(1000)])
+    assert gaps.min() >= -0.12 and 0.9 < gaps.max() <= 1
+    # Where two ranges overlap, by 0.01, few are.
+    shares = (gaps < 0.055).mean(), (gaps >= 0.3).mean()
+    np.testing.assert_allclose(shares, (0.2, 0.3), atol=0.05)
+
+
 def test_a_corner_stays_one_where_the_hand_trembles(examples):
     form = [np.array([(0, 0), (0.5, 0), (0.5, 0), (0.3, 1)])]
     corner = writer(examples, tremble=0.1).drawn(form)[CURVE : 2 * CURVE]

@@ -14,6 +14,7 @@ from PIL import Image
 
 import load_model
 from conftest import ROOT
+from digits.model.reader import OUTPUTS, STRIDE, bordered
 
 LARGEST_MEMORY = 1 << 20  # kilobytes
 MOST_SECONDS = 10  # of the processor: on two idle cores, 5 by the clock
@@ -197,3 +198,28 @@ def test_odd_sizes(side, tmp_path, capsys):
     path = tmp_path / "odd.png"
     cv2.imwrite(str(path), np.full(side, 90, np.uint8))
     assert_one_line(path, capsys)
+
+
+@pytest.mark.parametrize("size", [1, 5, 100, 1e4])
+@pytest.mark.parametrize("flag", ["--signs", "--single"])
+def test_a_reader_that_answers_anything(size, flag, capsys, monkeypatch):
+    """As one that was hardly trained: marks of no size, anywhere, by the dozen."""
+    random = np.random.default_rng(0)
+
+    class Reader:
+        def answers(self, picture):
+            cells = np.array(bordered(picture).shape) // STRIDE
+            return random.normal(0, size, (*cells, OUTPUTS)).astype(np.float32)
+
+    load_networks = load_model.pipeline.load_networks
+    networks = load_networks(load_model.model_file.SHIPPED)._replace(reader=Reader())
+    monkeypatch.setattr(load_model.pipeline, "load_networks", lambda _: networks)
+    for index in range(4):
+        name = f"{index}.png"
+        picture = np.full((64, 96), 235, np.uint8)
+        picture[20:40, 20:30] = picture[20:40, 60:80] = 40
+        cv2.imwrite(name, picture)
+        flags = [flag, "--threshold", "0.2", "--save_image", "drawn.png"]
+        assert load_model.main([name, *flags]) == 0
+        out, err = capsys.readouterr()
+        assert out.startswith(f"{name}: ") and out.count("\n") == 1 and not err

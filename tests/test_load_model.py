@@ -12,8 +12,10 @@ import numpy as np
 import pytest
 
 import load_model
-from conftest import ROOT
+from conftest import ROOT, FakeReader
 from digits.model import model_file
+from digits.model.reader import MARKS
+from digits.reading import views
 
 IMAGES = ROOT / "assets" / "images"
 ONE = str(IMAGES / "1a.jpg")
@@ -43,7 +45,10 @@ def test_json(capsys):
     assert status == 1
     found, gone = map(json.loads, lines)
     assert gone == {"file": "gone.jpg", "error": "no such file"}
-    assert (found["file"], found["page"], found["rows"]) == (ONE, 1, ["1"])
+    keys = ["file", "page", "rows", "text", "turned", "digits", "signs"]
+    assert list(found) == keys
+    assert (found["file"], found["page"], found["turned"]) == (ONE, 1, 0)
+    assert found["rows"] == found["text"] == ["1"] and found["signs"] == []
     (digit,) = found["digits"]
     assert digit.keys() == {"digit", "confidence", "box", "row", "top"}
     assert (digit["digit"], digit["row"]) == (1, 0)
@@ -51,6 +56,80 @@ def test_json(capsys):
     assert len(digit["top"]) == 2
     x, y, width, height = digit["box"]
     assert 0 < x < x + width < 320 and 0 < y < y + height < 320
+
+
+@pytest.fixture
+def date(monkeypatch):
+    """A picture in which the reader finds -1 in a row, and 2/3 below."""
+    cv2.imwrite("date.png", np.full((300, 400), 235, np.uint8))
+    marks = [
+        ("-", 60, 100, 14, 4),
+        ("1", 84, 84, 20, 30),
+        ("2", 60, 150, 20, 30),
+        ("/", 86, 148, 10, 34),
+        ("\N{MULTIPLICATION SIGN}", 106, 158, 14, 14),
+        ("3", 130, 150, 20, 30),
+    ]
+    marks = [(MARKS.index(label), *box, 4.0) for label, *box in marks]
+    reader = FakeReader(marks, (300, 400))
+    load_networks = load_model.pipeline.load_networks
+
+    def with_fake_reader(path):
+        return load_networks(path)._replace(reader=reader)
+
+    monkeypatch.setattr(load_model.pipeline, "load_networks", with_fake_reader)
+    return "date.png"
+
+
+def test_signs_are_printed_on_demand(capsys, date):
+    assert read(capsys, date) == (0, ["date.png: 1 2 3 (98.2 %)"], [])
+    (line,) = read(capsys, date, "--signs")[1]
+    assert line == "date.png: -1 2/\N{MULTIPLICATION SIGN}3 (98.2 %)"
+
+
+def test_signs_in_json(capsys, date):
+    lines = [read(capsys, date, "--json", *flags)[1] for flags in ([], ["--signs"])]
+    assert lines[0] == lines[1]
+    found = json.loads(lines[0][0])
+    assert found["rows"] == ["1", "2 3"]
+    assert found["text"] == ["-1", "2/\N{MULTIPLICATION SIGN}3"]
+    assert [digit["digit"] for digit in found["digits"]] == [1, 2, 3]
+    assert [digit["row"] for digit in found["digits"]] == [0, 1, 1]
+    signs = [(sign["sign"], sign["box"], sign["row"]) for sign in found["signs"]]
+    assert signs == [
+        ("-", [60, 100, 14, 4], 0),
+        ("/", [86, 148, 10, 34], 1),
+        ("\N{MULTIPLICATION SIGN}", [106, 158, 14, 14], 1),
+    ]
+    assert {sign["confidence"] for sign in found["signs"]} == {0.982}
+
+
+def test_the_threshold_holds_for_signs(capsys, date):
+    assert read(capsys, date, "--signs", "--threshold", "0.99")[1] == [
+        "date.png: no digit"
+    ]
+
+
+def test_signs_are_drawn_too(capsys, date):
+    assert read(capsys, date, "--save_image", "drawn.png")[0] == 0
+    drawn = cv2.imread("drawn.png")
+    edge = drawn[2 * 148 + 40 : 2 * 182 + 40, 2 * 86]  # enlarged, with headroom
+    assert (edge == (110, 110, 110)).all()
+
+
+def test_a_turned_page(capsys):
+    """Its boxes and its annotated copy are those of the upright page."""
+    page = cv2.imread(str(IMAGES / "page.jpg"))
+    cv2.imwrite("lying.png", views.turned(page, 90))
+    (line,) = read(capsys, "lying.png", "--json", "--save_image", "drawn.png")[1]
+    found = json.loads(line)
+    assert found["turned"] == 270
+    assert found["rows"] == ["0123456789", "31415926", "2718281828", "16180339"]
+    height, width = page.shape[:2]
+    for digit in found["digits"]:
+        x, y, across, down = digit["box"]
+        assert 0 <= x < x + across <= width and 0 <= y < y + down <= height
+    assert cv2.imread("drawn.png").shape[1] == width
 
 
 def test_a_damaged_page_of_a_tiff(capsys, tmp_path, seven):
@@ -78,7 +157,10 @@ def test_no_digit_is_an_answer(capsys, tmp_path):
         "file": "blank.png",
         "page": 1,
         "rows": [],
+        "text": [],
+        "turned": 0,
         "digits": [],
+        "signs": [],
     }
 
 

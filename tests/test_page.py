@@ -8,9 +8,10 @@ import pytest
 
 from digits.model.reader import MARKS
 from digits.synthesis import page, pages
+from digits.synthesis import sheet as sheets
 from digits.synthesis.hand import NO_MARK, Glyph, Hand, bounds, curve
 from digits.synthesis.page import HEIGHT, UNCERTAIN, WIDTH, Piece
-from digits.synthesis.sheet import OTHER_SIZES, SIZES, Sheet, comb, frame
+from digits.synthesis.sheet import OTHER_SIZES, SIZES, Sheet, bars, comb, frame
 from digits.synthesis.skeleton import skeletons
 from digits.terminal import pool
 
@@ -144,12 +145,13 @@ def test_what_is_no_mark():
 
 
 def test_sizes_of_digits():
-    sheets = [Sheet(np.random.default_rng(seed)) for seed in range(300)]
+    drawn = [Sheet(np.random.default_rng(seed)) for seed in range(500)]
     ranges = {True: [SIZES], False: OTHER_SIZES}
-    for sheet in sheets:
+    for sheet in drawn:
         allowed = ranges[bool(sheet.is_readable)]
         assert any(low <= sheet.height <= high for low, high in allowed)
-    assert 0.1 < np.mean([not sheet.is_readable for sheet in sheets]) < 0.27
+    off_size = np.mean([not sheet.is_readable for sheet in drawn])
+    assert off_size == pytest.approx(0.24, abs=0.06)
 
 
 def test_too_many_marks():
@@ -171,24 +173,26 @@ def test_beyond_a_cut_is_paper():
 
 
 def test_a_crop_is_a_part_of_the_sheet():
-    sheets = [sheet_of(seed) for seed in range(100)]
-    for sheet in sheets:
+    cropped = [sheet_of(seed) for seed in range(100)]
+    for sheet in cropped:
         page.crop(sheet)
         left, top, right, bottom = sheet.shown
         assert 0 <= left <= right - page.LEAST_SHOWN <= WIDTH - page.LEAST_SHOWN
         assert 0 <= top <= bottom - page.LEAST_SHOWN <= HEIGHT - page.LEAST_SHOWN
-    assert len({sheet.shown for sheet in sheets}) > 10
+    assert len({sheet.shown for sheet in cropped}) > 10
 
 
 def test_every_kind_of_sheet_has_its_share(examples, monkeypatch):
-    kinds = []
-    for name in KINDS:
-        monkeypatch.setattr(page, name, lambda *_, name=name: kinds.append(name))
+    """And so have ruled sheets and cropped pieces."""
+    counts = Counter()
+    for name in (*KINDS, "rulings", "crop"):
+        monkeypatch.setattr(page, name, lambda *_, name=name: counts.update([name]))
     monkeypatch.setattr(page, "finished", lambda sheet: sheet)
-    for seed in range(500):
+    for seed in range(1000):
         page.piece(examples, np.random.default_rng(seed))
-    shares = [Counter(kinds)[name] / 500 for name in KINDS]
-    np.testing.assert_allclose(shares, (0.45, 0.2, 0.15, 0.12, 0.08), atol=0.07)
+    shares = [counts[name] / 1000 for name in (*KINDS, "rulings", "crop")]
+    expected = 0.5, 0.19, 0.14, 0.07, 0.1, 0.25, 0.15
+    np.testing.assert_allclose(shares, expected, atol=0.04)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -213,6 +217,21 @@ def test_kinds(examples, kind):
     assert len(set(counts)) > 1 or least == most
 
 
+def test_half_of_the_sheets_without_a_digit_are_empty(examples):
+    """Their paper is that of digits of any size."""
+    empty, heights = [], []
+    for seed in range(300):
+        sheet = Sheet(np.random.default_rng(seed))
+        page.no_digit(sheet, Hand(examples, sheet.random))
+        empty.append(not (sheet.glyphs or sheet.printing))
+        heights.append(sheet.height)
+    assert np.mean(empty) == pytest.approx(0.5, abs=0.09)
+    (smallest, _), (_, largest) = OTHER_SIZES
+    assert smallest <= min(heights) < 6 and 100 < max(heights) <= largest
+    # As many are lower than the geometric mean as are higher.
+    assert np.median(heights) == pytest.approx(np.sqrt(smallest * largest), rel=0.2)
+
+
 def test_one_number_fits_on_the_sheet(examples):
     for seed in range(20):
         sheet = sheet_of(seed)
@@ -224,8 +243,9 @@ def test_one_number_fits_on_the_sheet(examples):
             assert left > -0.1 and right < WIDTH + 0.1
 
 
-def test_digits_stand_in_their_boxes(examples):
+def test_digits_stand_in_their_boxes(examples, monkeypatch):
     """The middle of each digit is between the uprights of its box or tooth."""
+    monkeypatch.setattr(sheets, "bars", lambda *_: None)
     for seed in range(20):
         sheet = sheet_of(seed, 20.0)
         hand = Hand(examples, sheet.random)
@@ -259,13 +279,52 @@ def test_neighbours_of_one_digit_are_cut():
 
 
 @pytest.mark.parametrize("count", [1, 7])
-def test_combs(count):
+def test_combs(count, monkeypatch):
+    monkeypatch.setattr(sheets, "bars", lambda *_: None)
     sheet = sheet_of()
     comb(sheet, np.array([10, 5, 120, 40]), count)
     lines = np.concatenate(sheet.printing)
     assert bounds(lines)[3] == 40 and bounds(lines)[1] >= 5
     assert 10 <= lines[..., 0].min() <= 12 and 118 <= lines[..., 0].max() <= 120
     assert len(lines) in (3 * count, 4 * count)
+
+
+def test_bars_stand_between_the_boxes_of_some_combs(monkeypatch):
+    printed = []
+    monkeypatch.setattr(sheets, "bars", lambda sheet, *where: printed.append(where))
+    for seed in range(500):
+        comb(sheet_of(seed), np.array([10, 5, 130, 40]), 4)
+    assert len(printed) / 500 == pytest.approx(0.3, abs=0.06)
+    middles, top, bottom = printed[0]
+    np.testing.assert_allclose(middles, [40, 70, 100])
+    assert (top, bottom) == (5, 40)
+
+
+def test_bars_are_solid():
+    widths, lengths = set(), set()
+    for seed in range(40):
+        sheet = sheet_of(seed)
+        bars(sheet, np.array([30, 80]), 4, 36)
+        lines = np.concatenate(sheet.printing)
+        assert (lines[:, 0, 0] == lines[:, 1, 0]).all()  # upright
+        assert lines[..., 1].min() >= 4 and lines[..., 1].max() <= 36
+        ink = page.drawn(lines, 0.7)
+        for middle in (30, 80):
+            across = ink[19:21, middle - 12 : middle + 12]
+            left, _, right, _ = ink_box(across)
+            assert (across[:, left:right] > 0.5).all()  # without gaps
+            assert abs((left + right) / 2 - 12) <= 1
+            widths.add(int(right - left))
+        lengths.add(round(float(np.ptp(lines[:, :, 1])) / 4))
+    # Of digits of 30 pixels; each end is up to 8 pixels shorter.
+    assert min(widths) <= 3 and 7 <= max(widths) <= 11
+    assert min(lengths) * 4 >= 16 and len(lengths) > 2
+
+
+def test_bars_of_one_box():
+    sheet = sheet_of()
+    bars(sheet, np.array([]), 4, 36)
+    assert not len(sheet.turned(*sheet.printing))
 
 
 def test_frames_may_lack_sides():

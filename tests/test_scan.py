@@ -60,15 +60,50 @@ def test_ink_is_darker_than_the_paper_around_it_in_98_of_100_pictures(height):
     assert darker >= 196
 
 
-def test_a_quarter_is_black_and_white_and_three_in_twenty_are_drawings(monkeypatch):
+@pytest.fixture
+def kinds(monkeypatch):
+    """The kinds of the pictures that are made, in order."""
     calls = []
     for kind in ("drawn", "bilevel", "gray"):
         monkeypatch.setattr(scan, kind, lambda *_, kind=kind: calls.append(kind))
+    return calls
+
+
+@pytest.mark.parametrize("is_printed_only", [False, True])
+def test_every_kind_of_picture_has_its_share(kinds, is_printed_only):
+    ink = number(25) * (not is_printed_only)
     for random in generators(1000):
-        scan.scanned(number(25), frame(), 25, random)
-    assert 210 <= calls.count("bilevel") <= 290
-    assert 115 <= calls.count("drawn") <= 185
-    assert len(calls) == 1000
+        scan.scanned(ink, frame(), 25, random)
+    assert kinds.count("bilevel") / 1000 == pytest.approx(0.22, abs=0.04)
+    assert kinds.count("drawn") / 1000 == pytest.approx(0.15, abs=0.04)
+    assert len(kinds) == 1000
+
+
+def test_empty_sheets_are_gray(kinds):
+    """Others would show nothing at all."""
+    blank = np.zeros(SHAPE, np.float32)
+    for random in generators(50):
+        scan.scanned(blank, blank, 25, random)
+    assert set(kinds) == {"gray"} and len(kinds) == 50
+
+
+def test_the_texture_of_empty_sheets_is_mostly_faint(monkeypatch):
+    """So faint that only the ink of faint writing is like it."""
+    contrasts = {}
+    for name, ink in {"empty": np.zeros(SHAPE, np.float32), "25": number(25)}.items():
+        drawn = []
+
+        def paper(shape, height, contrast, random, drawn=drawn):
+            drawn.append(contrast)
+            return np.ones(shape, np.float32)
+
+        monkeypatch.setattr(scan, "paper", paper)
+        for random in generators(200):
+            scan.gray(ink, np.zeros(SHAPE, np.float32), 25, random)
+        contrasts[name] = drawn
+    medians = {name: np.median(drawn) for name, drawn in contrasts.items()}
+    assert medians["empty"] < 0.4 * medians["25"]
+    assert max(contrasts["empty"]) > medians["25"]  # there are clear ones too
 
 
 def test_half_of_the_black_and_white_pictures_have_two_values():

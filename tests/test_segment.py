@@ -1,10 +1,13 @@
 import numpy as np
 
 from digits.reading.segment import (
-    FAINT_FRINGE,
+    FRINGE,
     MOST,
+    Region,
+    all_ink,
     gap,
     group,
+    joined,
     segment,
     usual_height,
 )
@@ -54,14 +57,6 @@ def test_faint_ink_belongs_only_where_it_is_connected():
     assert found(ink) == [(50, 40, 40, 70)]
 
 
-def test_a_fainter_fringe():
-    ink = sheet((50, 40, 40, 60))
-    ink[100:110, 50:90] = 50
-    assert found(ink) == [(50, 40, 40, 60)]
-    (region,) = segment(ink, fringe=FAINT_FRINGE)
-    assert region.box == (50, 40, 40, 70)
-
-
 def test_a_region_has_no_ink_of_its_neighbour():
     # An L whose box reaches over the 1 beside it.
     ink = sheet((20, 20, 10, 100), (20, 110, 80, 10), (60, 20, 10, 70))
@@ -80,13 +75,13 @@ def test_usual_height_is_that_of_most_ink():
     assert usual_height([]) == 0
 
 
-def test_frames_are_no_digits():
-    # The edge of a sheet around three digits.
-    digits = [(60, 60, 30, 50), (120, 60, 30, 50), (180, 60, 30, 50)]
-    ink = sheet(*digits)
+def test_a_digit_and_the_frame_around_it_are_one_region():
+    ink = sheet((180, 60, 30, 50))
     ink[20:24, 20:380] = ink[176:180, 20:380] = 255
     ink[20:180, 20:24] = ink[20:180, 376:380] = 255
-    assert found(ink) == digits
+    (region,) = segment(ink)
+    assert region.box == (20, 20, 360, 160)
+    np.testing.assert_array_equal(region.ink, ink[20:180, 20:380])
 
 
 def test_long_lines_at_the_border_are_no_digits():
@@ -106,14 +101,6 @@ def test_gap():
 
 def test_a_hairline_one_may_touch_the_border_of_a_small_drawing():
     assert found(sheet((14, 0, 1, 27), shape=(28, 28))) == [(14, 0, 1, 27)]
-
-
-def test_ends_of_other_digits_at_the_border():
-    digit, end = (0, 10, 50, 80), (52, 0, 8, 20)
-    ink = sheet(digit, end, shape=(100, 60))
-    assert found(ink) == [(0, 0, 60, 90)]
-    (region,) = segment(ink, cut_out=True)
-    assert region.box == digit
 
 
 def test_a_page_stays_when_its_edge_goes():
@@ -143,3 +130,37 @@ def test_no_more_than_the_highest_are_kept():
     )
     count = len(segment(ink))
     assert count == MOST < ink[10::40, 10::40].size
+
+
+def test_joined():
+    one = Region(10, 20, 4, 5, np.full((5, 4), 100, np.uint8))
+    other = Region(12, 30, 6, 3, np.full((3, 6), 200, np.uint8))
+    for both in joined(one, other), joined(other, one):
+        assert both.box == (10, 20, 8, 13)
+        expected = np.zeros((13, 8), np.uint8)
+        expected[:5, :4], expected[10:, 2:] = 100, 200
+        np.testing.assert_array_equal(both.ink, expected)
+
+
+def test_where_joined_regions_overlap_the_darker_ink_counts():
+    first = np.array([[10, 90], [0, 30]], np.uint8)
+    one = Region(0, 0, 2, 2, first)
+    other = Region(1, 0, 2, 2, np.array([[50, 70], [60, 80]], np.uint8))
+    both = joined(one, other)
+    assert both.box == (0, 0, 3, 2)
+    assert both.ink.tolist() == [[10, 90, 70], [0, 60, 80]]
+    assert first.tolist() == [[10, 90], [0, 30]]  # is left as it was
+
+
+def test_all_ink_together():
+    ink = sheet((50, 40, 3, 4), (300, 120, 60, 2), (0, 199, 1, 1))
+    ink[10, 10] = FRINGE - 1
+    ink[45, 380] = FRINGE
+    (region,) = all_ink(ink)
+    assert region.box == (0, 40, 381, 160)
+    np.testing.assert_array_equal(region.ink, ink[40:, :381])
+
+
+def test_no_ink_at_all():
+    assert all_ink(sheet()) == []
+    assert all_ink(np.full((20, 30), FRINGE - 1, np.uint8)) == []

@@ -533,7 +533,7 @@ def trained_already(monkeypatch):
         seeds.append(seed)
         on_epoch(1, 9.5)
         on_epoch(2, 7.25)
-        return model, SCORE
+        return model, {"score": SCORE, "temperatures": (0.9, 1.1)}
 
     monkeypatch.setattr(reader, "train", train)
     return model, seeds
@@ -589,7 +589,8 @@ def test_a_reader_is_added_to_the_networks_of_a_file(
         assert tf_cnn.main([*SMALL, *where]) == 0
         assert content_of("my.hdf5") == content_of(tf_model)
     assert seeds == [4, 5]
-    assert model_file.read("my.hdf5")[1]["reader"]["seed"] == 5
+    facts = model_file.read("my.hdf5")[1]["reader"]
+    assert facts["seed"] == 5 and facts["temperatures"] == [0.9, 1.1]
     out = capsys.readouterr().out
     assert out.splitlines()[0] == (
         "Reader: 97.1 % of 1,234 digits on held-out pages found and read right, 98.5 % "

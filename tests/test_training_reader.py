@@ -1,5 +1,7 @@
 """The reader of pages: what it should answer, its loss, its score and its training."""
 
+import itertools
+
 import keras
 import numpy as np
 import onnx
@@ -332,6 +334,83 @@ def test_score(monkeypatch):
     }
 
 
+def test_what_marks_show(monkeypatch):
+    """Each shows the mark whose middle is near, whether or not it is read as such."""
+    monkeypatch.setattr(reader, "BATCH", 2)
+    comma = MARKS.index(",")
+    there = [
+        [(1, 20, 20, 10, 20), (comma, 50, 30, 4, 8)],
+        [(UNCERTAIN, 80, 20, 10, 20)],
+        [],
+    ]
+    read = [
+        [(2, 22, 20, 10, 20), (7, 51, 31, 4, 8), (3, 90, 20, 10, 20)],
+        [(4, 82, 20, 10, 20), (5, 30, 20, 10, 20)],
+        [(6, 60, 20, 10, 20)],
+    ]
+    pictures = np.zeros((3, HEIGHT, WIDTH), np.uint8)
+    pictures += np.arange(3, dtype=np.uint8)[:, None, None]
+    found, shown = reader.read_marks(Composed(*read), pictures, marks_of(*there))
+    pairs = sorted(zip(found.labels.tolist(), shown.tolist(), strict=True))
+    assert pairs == [
+        (2, 1),
+        (3, NOTHING),
+        (4, UNCERTAIN),
+        (5, NOTHING),
+        (6, NOTHING),
+        (7, comma),
+    ]
+
+
+class Overconfident:
+    """Its last layer passes answers on, three at a place, whose logits are too large.
+
+    A mark is there with the probability that presence / 3 is the logit of, and is of a
+    class with those that the logits of the classes, halved, stand for.
+    """
+
+    def __init__(self, count):
+        random = np.random.default_rng(0)
+        self.answers = np.zeros((count, DOWN, ACROSS, OUTPUTS), np.float32)
+        self.answers[..., PRESENCE] = -30
+        marks = [[] for _ in range(count)]
+        for index, column in itertools.product(range(count), (4, 13, 22)):
+            presence = random.uniform(-2, 2)
+            logits = random.normal(0, 2, len(MARKS))
+            cell = self.answers[index, 5, column]
+            cell[PRESENCE], cell[CLASSES] = 3 * presence, 2 * logits
+            cell[SIZE] = np.log(np.array([12, 18]) / TYPICAL)
+            if random.random() < 1 / (1 + np.exp(-presence)):
+                shares = np.exp(logits) / np.exp(logits).sum()
+                label = random.choice(len(MARKS), p=shares)
+                marks[index].append((label, 4 * column + 2, 22, 12, 18))
+        self.marks = marks_of(*marks)
+        dense = keras.layers.Dense(OUTPUTS)
+        dense.build((None, OUTPUTS))
+        dense.set_weights([np.eye(OUTPUTS), np.full(OUTPUTS, 0.0)])
+        self.layers = [dense]
+
+    def __call__(self, pixels, training):
+        assert not training
+        return self.layers[-1](self.answers[np.asarray(pixels[:, 0, 0, 0], int)])
+
+
+def test_calibration_undoes_what_is_too_sure():
+    model = Overconfident(1000)
+    pictures = np.zeros((1000, HEIGHT, WIDTH), np.uint16)
+    pictures += np.arange(1000, dtype=np.uint16)[:, None, None]
+    temperatures = reader.calibrate(model, pictures, model.marks)
+    np.testing.assert_allclose(temperatures, (3, 2), rtol=0.1)
+    kernel, bias = model.layers[-1].get_weights()
+    factors = np.ones(OUTPUTS)
+    factors[PRESENCE], factors[CLASSES] = np.reciprocal(temperatures)
+    np.testing.assert_allclose(kernel, np.diag(factors), rtol=1e-6)
+    assert not bias.any()
+    # What is calibrated needs no other temperature.
+    again = reader.calibrate(model, pictures, model.marks)
+    np.testing.assert_allclose(again, (1, 1), rtol=0.1)
+
+
 def test_two_digits_are_not_both_found_by_one_answer():
     """The answer counts for one of them."""
     two = [(1, 20, 20, 10, 20), (1, 23, 20, 10, 20)]
@@ -387,10 +466,17 @@ def test_pages_of_held_back_digits_are_scored(monkeypatch):
         calls.append((pictures, marks))
         return {"digits": int(((marks[..., 0] >= 0) & (marks[..., 0] < 10)).sum())}
 
+    def calibrate(scored, pictures, marks):
+        assert scored is model and pictures is calls[-1][0] and marks is calls[-1][1]
+        return 1.5, 2.0
+
     monkeypatch.setattr(reader, "fit", fit)
     monkeypatch.setattr(reader, "score", score)
+    monkeypatch.setattr(reader, "calibrate", calibrate)
     found, facts = reader.train(mnist.load("sklearn_digits"), 5, print)
     (training, marks, *rest), (held_out, _) = calls
-    assert found is model and facts["digits"] > len(DIGITS) and rest == [5, print]
+    assert found is model and rest == [5, print]
+    assert facts["score"]["digits"] > len(DIGITS)
+    assert facts["temperatures"] == (1.5, 2.0)
     assert training.shape == held_out.shape == (200, HEIGHT, WIDTH)
     assert (training != held_out).any(axis=(1, 2)).all() and (marks[..., 0] >= 0).any()

@@ -8,8 +8,6 @@ import numpy as np
 from digits.reading.normalise import normalise
 from digits.reading.segment import Region
 
-SURE = 0.9  # confidence from which a region is read without being refined
-
 
 class DigitClassifier(Protocol):
     """What tells digits apart: digits.model.classifier.Classifier, or a baseline."""

@@ -18,7 +18,7 @@ from digits.terminal import files
 from digits.terminal.quiet import native_stderr_silenced
 
 SMALLEST = 8  # pixels each way; fewer cannot show a digit
-LARGEST_SIDE = 1600  # pixels; a larger picture is scaled down
+LARGEST_SIDE = 2000  # pixels; a larger picture is scaled down: 2.5 mm on A4 are 17
 LARGEST_FILE = 512 << 20  # bytes
 BLOCK = 1 << 20  # pixels of a transparent picture that are composited at once
 JPEG, PNG = b"\xff\xd8", b"\x89PNG"  # their first bytes

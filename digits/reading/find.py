@@ -1,16 +1,17 @@
 """Find the digits and signs of a picture with the reader of pages.
 
 The reader knows digits of 15 to 31 pixels' height (digits.synthesis.sheet). The picture
-is searched in several sizes, each half of the one before, and of what is found at one
-place the surest counts.
+is searched in several sizes, and of what is found at one place the surest counts.
 """
 
+import functools
 from typing import NamedTuple
 
 import cv2
 import numpy as np
 
 from digits.image import SQUARE
+from digits.model.classifier import DIGITS
 from digits.model.reader import (
     BORDER,
     CLASSES,
@@ -22,14 +23,14 @@ from digits.model.reader import (
     Reader,
 )
 
-SMALL = 300 * 300  # pixels: a smaller picture is also enlarged
-# Pixels: a larger picture is reduced. Digits of 2.5 mm on A4 are 18 pixels high then.
-LARGE = 3_200_000
+LOW = 48  # pixels: a picture that is less high or wide is also enlarged
 LEAST_SIDE = 16  # pixels of the smallest size
+LARGE = 500_000  # pixels: a larger picture is searched in fewer sizes, to save time
+STEP, LARGE_STEP = 0.5**0.5, 0.5  # ratio of one size to the one before
 FAINTEST = 0.05  # probability: what is less likely a mark is not considered
-SAME = 0.45  # intersection over union of boxes that show one mark …
-WITHIN = 0.75  # … or this share of the smaller one's area, if it is …
-SIMILAR = 0.5  # … at least so high, compared with the larger one
+LIKELY = 0.5  # probability from which a mark is rather there than not
+SAME = 0.45  # intersection over union of boxes that show one mark
+WITHIN = 0.7  # share of the smaller box's area: it lies within the other one
 LARGEST_LOGARITHM = 4  # of a mark's size to TYPICAL: an answer beyond it is clipped
 
 
@@ -46,6 +47,26 @@ class Marks(NamedTuple):
     probabilities: np.ndarray
 
     @property
+    def labels(self) -> np.ndarray:
+        """The likeliest classes, (N,) int: indices of MARKS."""
+        return self.probabilities.argmax(axis=1)
+
+    @property
+    def confidences(self) -> np.ndarray:
+        """The probabilities, (N,) float32, that a mark is there and of that class."""
+        return self.presence * self.probabilities.max(axis=1)
+
+    @property
+    def are_digits(self) -> np.ndarray:
+        """Whether digits are likeliest, (N,) bool; else signs are."""
+        return self.labels < len(DIGITS)
+
+    @property
+    def digit_probabilities(self) -> np.ndarray:
+        """The probability of each digit, (N, 10) float32."""
+        return self.presence[:, None] * self.probabilities[:, : len(DIGITS)]
+
+    @property
     def middles(self) -> np.ndarray:
         """The middles of the boxes, (N, 2) float32, x and y."""
         return self.boxes[:, :2] + self.boxes[:, 2:] / 2
@@ -54,11 +75,15 @@ class Marks(NamedTuple):
         """Return the marks of some indices, or where a mask (N,) is true."""
         return Marks(*(array[indices] for array in self))
 
+    def joined(self, other: "Marks") -> "Marks":
+        """Return these marks and then others."""
+        return Marks(*map(np.concatenate, zip(self, other, strict=True)))
+
 
 def find(gray: np.ndarray, reader: Reader) -> Marks:
     """Return the Marks of a gray picture (H, W) uint8 with dark ink on light paper.
 
-    The surest comes first.
+    They are in the order of `distinct`.
     """
     found = []
     for picture in sizes(gray):
@@ -66,22 +91,24 @@ def find(gray: np.ndarray, reader: Reader) -> Marks:
         scale = np.divide(gray.shape, picture.shape)[::-1]
         boxes = marks.boxes * np.tile(scale, 2).astype(np.float32)
         found.append(marks._replace(boxes=boxes))
-    return distinct(Marks(*map(np.concatenate, zip(*found, strict=True))))
+    return distinct(functools.reduce(Marks.joined, found))
 
 
 def sizes(gray: np.ndarray) -> list[np.ndarray]:
     """Return a gray picture (H, W) uint8 in the sizes in which it is searched."""
-    area = gray.shape[0] * gray.shape[1]
-    pictures = [resized(gray, 2)] if area < SMALL else []
-    picture = resized(gray, (LARGE / area) ** 0.5) if area > LARGE else gray
-    while min(picture.shape) >= LEAST_SIDE or not pictures:
-        pictures.append(picture)
-        picture = resized(picture, 0.5)
+    scale = 2.0 if min(gray.shape) < LOW else 1.0
+    step = LARGE_STEP if gray.size > LARGE else STEP
+    pictures = []
+    while scale >= 1 or scale * min(gray.shape) >= LEAST_SIDE:
+        pictures.append(resized(gray, scale))
+        scale *= step
     return pictures
 
 
 def resized(gray: np.ndarray, scale: float) -> np.ndarray:
     """Return a picture (H, W) uint8 `scale` times as large."""
+    if scale == 1:
+        return gray
     size = [max(1, round(side * scale)) for side in gray.shape[::-1]]
     interpolation = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
     return cv2.resize(gray, size, interpolation=interpolation)
@@ -108,27 +135,60 @@ def peaks(answers: np.ndarray, border: int) -> Marks:
 
 
 def _inside(marks, shape):
-    """Return the Marks whose middle is in a picture of `shape`, not in its border."""
+    """Return the Marks whose middle is in a picture of `shape`, not in its border.
+
+    Their boxes are cut off at the picture's edge.
+    """
     inside = (marks.middles >= 0) & (marks.middles < shape[::-1])
-    return marks.chosen(inside.all(axis=1))
+    marks = marks.chosen(inside.all(axis=1))
+    first, last = marks.boxes[:, :2], marks.boxes[:, :2] + marks.boxes[:, 2:]
+    first, last = np.maximum(first, 0), np.minimum(last, shape[::-1])
+    boxes = np.hstack([first, last - first]).astype(np.float32)
+    return marks._replace(boxes=boxes)
 
 
 def distinct(marks: Marks) -> Marks:
-    """Return Marks without those whose place a surer one has, the surest first."""
-    remaining, kept = np.argsort(-marks.presence, kind="stable"), []
+    """Return Marks without those that others rule out.
+
+    Likely digits come first, the surest before the others, and then all else.
+    Of two at the same place the surer is kept. A digit within a digit is a part of it,
+    or the larger one is a frame: again the surer is kept, as of two signs. A sign
+    within a likely digit is a part of that. But a digit within a sign's box stays, as a
+    slash leans over its neighbours.
+    """
+    marks = marks.chosen(np.argsort(-marks.confidences, kind="stable"))
+    marks = marks.chosen(_without(marks, _are_same))
+    are_likely = marks.are_digits & (marks.confidences >= LIKELY)
+    marks = marks.chosen(np.argsort(~are_likely, kind="stable"))
+    return marks.chosen(_without(marks, _are_one))
+
+
+def _without(marks, rules_out):
+    """Return the indices of Marks that none before them rules out."""
+    remaining, kept = np.arange(len(marks.boxes)), []
     while len(remaining):
         first, others = remaining[0], remaining[1:]
         kept.append(first)
-        remaining = others[~_show_same(marks.boxes[first], marks.boxes[others])]
-    return marks.chosen(np.array(kept, int))
+        remaining = others[~rules_out(marks, first, others)]
+    return np.array(kept, int)
 
 
-def _show_same(box, boxes):
-    """Tell for boxes (N, 4) whether they show the same mark as a box (4,)."""
+def _are_same(marks, first, others):
+    both, area, areas = _overlaps(marks.boxes[first], marks.boxes[others])
+    return both > SAME * (area + areas - both)
+
+
+def _are_one(marks, first, others):
+    both, area, areas = _overlaps(marks.boxes[first], marks.boxes[others])
+    is_within = both > WITHIN * np.minimum(area, areas)
+    are_digits = marks.are_digits
+    alike = are_digits[others] == are_digits[first]
+    is_part = are_digits[first] & (areas < area)
+    return is_within & (alike | is_part)
+
+
+def _overlaps(box, boxes):
+    """Return the areas that boxes (N, 4) share with a box (4,), its own, and theirs."""
     sides = np.minimum(box[:2] + box[2:], boxes[:, :2] + boxes[:, 2:])
     sides = np.clip(sides - np.maximum(box[:2], boxes[:, :2]), 0, None)
-    both, areas, area = sides.prod(axis=1), boxes[:, 2:].prod(axis=1), box[2:].prod()
-    ratio = boxes[:, 3] / box[3]
-    is_similar = (ratio > SIMILAR) & (ratio < 1 / SIMILAR)
-    is_within = both > WITHIN * np.minimum(areas, area)
-    return (both > SAME * (areas + area - both)) | (is_within & is_similar)
+    return sides.prod(axis=1), box[2:].prod(), boxes[:, 2:].prod(axis=1)

@@ -23,24 +23,20 @@ STEP = 40  # of 255: where the surroundings change this much, they tell nothing
 NOISE_FACTOR = 6  # ink differs from paper by so many standard deviations of its noise
 
 
-def extract_ink(picture: np.ndarray, light_on_dark: bool | None = None) -> np.ndarray:
+def extract_ink(picture: np.ndarray) -> np.ndarray:
     """Return the ink of a picture: (H, W) uint8, 0 = paper, 255 = ink.
 
-    picture: (H, W, 3) uint8 BGR; light_on_dark: whether its ink is lighter than its
-    paper, None to decide by the picture. The picture is divided by the paper's
-    brightness, estimated around each pixel from pixels that are not ink, then the ink
-    is stretched to 255. All zeros when nothing stands out from the paper's noise.
+    picture: (H, W, 3) uint8 BGR. It is divided by the paper's brightness, estimated
+    around each pixel from pixels that are not ink, then the ink is stretched to 255.
+    All zeros when nothing stands out from the paper's noise.
     """
-    if light_on_dark is None:
-        paper = flat_paper(picture)
-        if paper is not None:
-            difference = cv2.absdiff(picture, paper)  # pyright: ignore[reportArgumentType, reportCallIssue]
-            darkness = without_lines(largest_channel(difference), FAINTEST)
-            return stretch(darkness, 0, FAINTEST)
+    paper = flat_paper(picture)
+    if paper is not None:
+        difference = cv2.absdiff(picture, paper)  # pyright: ignore[reportArgumentType, reportCallIssue]
+        darkness = without_lines(largest_channel(difference), FAINTEST)
+        return stretch(darkness, 0, FAINTEST)
     small = coarse(picture)
-    if light_on_dark is None:
-        light_on_dark = is_light_on_dark(small)
-    if light_on_dark:
+    if is_light_on_dark(small):
         picture, small = 255 - picture, 255 - small
     darkness = missing_light(picture, small)
     noise = noise_of(darkness)

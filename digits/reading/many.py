@@ -6,7 +6,6 @@ On small pictures OpenCV itself uses one core only.
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from digits.model import model_file
 from digits.reading import pipeline
 from digits.reading.pipeline import Reading
 from digits.terminal import pool
@@ -34,8 +33,8 @@ def read_pictures(
 
 def _open(weights, threshold, single):
     # The processes share the cores: one thread each.
-    classifier = model_file.load(weights, threads=1)
-    WORKER["arguments"] = classifier, threshold, single
+    networks = pipeline.load_networks(weights, threads=1)
+    WORKER["arguments"] = networks, threshold, single
 
 
 def _read(paths):

@@ -1,7 +1,8 @@
-"""Read pictures: decode, extract ink, segment, classify, refine, reject, put in order.
+"""Read pictures: decode, find digits and signs, put them in rows.
 
-Where most of the ink makes no sense, other assumptions about it are tried: see
-`fallback_regions`.
+A picture with one piece of ink of which the digit networks are sure is read by them
+alone, many times as fast: most pictures of a single digit are. In all others the reader
+of pages looks for digits and signs (digits.reading.find).
 """
 
 import functools
@@ -15,27 +16,53 @@ from typing import NamedTuple
 import numpy as np
 
 from digits.image import SIZE
+from digits.model import model_file
 from digits.model.classifier import DIGITS
-from digits.reading import layout
-from digits.reading.classify import SURE, Classified, DigitClassifier, classify
+from digits.model.reader import MARKS, Reader
+from digits.reading import layout, views
+from digits.reading.classify import Classified, DigitClassifier, classify
 from digits.reading.decode import SUFFIXES, Page, ending_of, pages
-from digits.reading.ink import coarse, extract_ink, flat_paper, is_light_on_dark
+from digits.reading.find import Marks
+from digits.reading.ink import extract_ink
 from digits.reading.normalise import is_mnist_image
-from digits.reading.refine import LEAST_JOINED, join, refine
-from digits.reading.reject import accept, worth
-from digits.reading.segment import FAINT_FRINGE, Box, Region, segment
+from digits.reading.segment import Region, all_ink, joined, segment
 
 THRESHOLD = 0.5  # confidence below which something else is as likely
-PICTURES_AT_ONCE = 32  # pictures, of 8 MB each at most, that are classified together …
-BYTES_AT_ONCE = 256 << 20  # … or fewer, where their regions are larger than that
+SURE = 0.9  # confidence of the digit networks from which the reader is not asked
+PICTURES_AT_ONCE = 32  # pages, of 8 MB each at most, that are decoded together
+
+Box = tuple[int, int, int, int]  # x, y, width, height in pixels
+
+
+class Networks(NamedTuple):
+    """What reads: single digits, and pages.
+
+    Without a reader each piece of ink is taken for a digit.
+    """
+
+    classifier: DigitClassifier
+    reader: Reader | None = None
+
+
+def load_networks(path: str | Path, threads: int = 0) -> Networks:
+    """Return the Networks of the model file at `path`; threads: as Reader takes them.
+
+    The shipped file's reader serves where it has none. Raises UserError when the file
+    is missing, damaged, or another program's.
+    """
+    classifier = model_file.load(path, threads)
+    reader = model_file.load_reader(path, threads)
+    return Networks(
+        classifier, reader or model_file.load_reader(model_file.SHIPPED, threads)
+    )
 
 
 class Digit(NamedTuple):
-    """One digit of a picture.
+    """One digit of a page.
 
     digit: 0 to 9; confidence: its probability, 0 to 1; box: (x, y, width, height) in
     pixels of the file's upright picture; row: counted from 0 at the top; probabilities:
-    (11,) float32, the last of no digit; image: (28, 28) uint8, as it was classified.
+    (10,) float32 of each digit.
     """
 
     digit: int
@@ -43,12 +70,20 @@ class Digit(NamedTuple):
     box: Box
     row: int
     probabilities: np.ndarray
-    image: np.ndarray
 
     def guesses(self, count: int) -> list[tuple[int, float]]:
         """Return the likeliest digits, the best first: [(digit, probability)]."""
-        order = (-self.probabilities[:10]).argsort()[:count]
+        order = (-self.probabilities).argsort()[:count]
         return [(int(guess), float(self.probabilities[guess])) for guess in order]
+
+
+class Sign(NamedTuple):
+    """One of digits.model.reader.SIGNS; the rest as of a Digit."""
+
+    sign: str
+    confidence: float
+    box: Box
+    row: int
 
 
 def percent(probability: float) -> str:
@@ -57,20 +92,25 @@ def percent(probability: float) -> str:
 
 
 class Reading(NamedTuple):
-    """The digits of a page in reading order, or the error that kept it unread.
+    """What a page shows in reading order, or the error that kept it unread.
 
-    rows: of digits, top to bottom, numbers parted by spaces: ['22 11', '2026']; page:
-    counted from 1, and of_many: whether the file has others; picture: (H, W, 3) uint8
-    BGR as it was read, or None; scale: how many pixels of the file's upright picture
-    one of its pixels is wide.
+    rows: of digits, top to bottom, with a space between two numbers and where a sign
+    stands: ['22 11', '3 14']; text: the same with the signs: ['22/11', '3.14']; page:
+    counted from 1, and of_many: whether the file has others; turned: degrees by which
+    the picture was turned clockwise to be upright; picture: (H, W, 3) uint8 BGR as it
+    was read, upright, or None; scale: how many pixels of the file's picture one of its
+    pixels is wide.
     """
 
     file: str
-    digits: list[Digit]
+    digits: Sequence[Digit] = ()
+    signs: Sequence[Sign] = ()
     rows: Sequence[str] = ()
+    text: Sequence[str] = ()
     error: str | None = None
     page: int = 1
     of_many: bool = False
+    turned: int = 0
     picture: np.ndarray | None = None
     scale: float = 1.0
 
@@ -79,12 +119,16 @@ class Reading(NamedTuple):
         """The file, and the page where it is one of many: scan.tif[2]."""
         return f"{self.file}[{self.page}]" if self.of_many else self.file
 
-    def as_line(self) -> str:
-        """Return a line of text: the name, the rows, the least confidence."""
+    def as_line(self, signs: bool = False) -> str:
+        """Return a line of text: the name, the rows, the least confidence of a digit.
+
+        signs: whether to print them too.
+        """
         if not self.digits:
             return f"{self.name}: no digit"
         least = min(digit.confidence for digit in self.digits)
-        return f"{self.name}: {' '.join(self.rows)} ({percent(least)} %)"
+        rows = " ".join(self.text if signs else self.rows)
+        return f"{self.name}: {rows} ({percent(least)} %)"
 
 
 def list_pictures(names: Iterable[str]) -> list[str]:
@@ -113,50 +157,38 @@ def _pictures_in(folder):
 
 def read_pictures(
     paths: Sequence[str | Path],
-    classifier: DigitClassifier,
+    networks: Networks,
     threshold: float,
     single: bool = False,
 ) -> Iterator[Reading]:
     """Yield a Reading for each page of each path, in order.
 
-    threshold: the least confidence, 0 to 1, of a digit that is read; single: each
-    picture holds exactly one digit, so the likeliest one counts. A picture that cannot
-    be decoded gives a Reading with an error.
+    threshold: the least confidence, 0 to 1, of what is read; single: each picture holds
+    exactly one digit, so the likeliest one counts. A picture that cannot be decoded
+    gives a Reading with an error.
     """
-    for batch in _batches(paths):
-        regions = [region for _, own in batch for region in own]
-        classified = iter(classify(regions, classifier))
-        for reading, own in batch:
-            candidates = list(itertools.islice(classified, len(own)))
-            fallbacks = fallback_regions(reading.picture)
-            if single:
-                digits = _only_digit(candidates, fallbacks, classifier)
-            else:
-                digits = _accepted(candidates, fallbacks, classifier, threshold)
-            yield _laid_out(reading, digits)
-
-
-def _batches(paths):
-    """Yield lists of (Reading without digits, its Regions), in order of the paths."""
-    # One step for all pictures, then the next, is faster than picture by picture.
     unread = (_unread(path, page) for path in paths for page in pages(path))
-    while readings := list(itertools.islice(unread, PICTURES_AT_ONCE)):
-        batch, size = [], 0
-        for reading in readings:
-            regions = _regions(reading.picture)
-            batch.append((reading, regions))
-            size += sum(region.ink.nbytes for region in regions)
-            if size > BYTES_AT_ONCE:
-                yield batch
-                batch, size = [], 0
-        yield batch
+    # One step for all pictures, then the next, is faster than picture by picture.
+    while batch := list(itertools.islice(unread, PICTURES_AT_ONCE)):
+        # Others' regions are not kept: those of rings are as large as a picture each.
+        lone = [_lone_region(reading.picture) for reading in batch]
+        classified = iter(classify([r for r in lone if r], networks.classifier))
+        for reading, region in zip(batch, lone, strict=True):
+            only = next(classified) if region else None
+            if reading.error:
+                yield reading
+            elif only and only.confidence >= max(SURE, threshold):
+                yield _with_marks(reading, _as_marks([only]))
+            elif single:
+                yield _with_only_digit(reading, networks)
+            else:
+                yield _read(reading, only, networks, threshold)
 
 
 def _unread(path, page: Page):
     """Return the Reading of a page, without digits."""
     return Reading(
         str(path),
-        [],
         error=page.error,
         page=page.number,
         of_many=page.of_many,
@@ -165,117 +197,94 @@ def _unread(path, page: Page):
     )
 
 
+def _lone_region(picture):
+    """Return the Region of a picture (H, W, 3) that has exactly one; else None."""
+    regions = [] if picture is None else _regions(picture)
+    return regions[0] if len(regions) == 1 else None
+
+
 def _regions(picture):
-    """Return the Regions of a picture (H, W, 3); [] of None."""
-    if picture is None:
-        return []
-    if _is_mnist_picture(picture):
-        return [Region(0, 0, SIZE, SIZE, picture[..., 0])]
+    """Return the Regions of a picture (H, W, 3)."""
+    gray = picture[..., 0]
+    if is_mnist_image(gray) and not (picture != gray[..., None]).any():
+        return [Region(0, 0, SIZE, SIZE, gray)]  # which is read unchanged
     return segment(extract_ink(picture))
 
 
-def _is_mnist_picture(picture):
-    """Tell whether a BGR picture is a gray MNIST image, which is read unchanged."""
-    gray = picture[..., 0]
-    return is_mnist_image(gray) and not (picture != gray[..., None]).any()
+def _read(reading, only, networks, threshold):
+    """Return a Reading with what is read of confidence >= `threshold`.
 
-
-def fallback_regions(picture: np.ndarray | None) -> Iterator[list[Region]]:
-    """Yield lists of Regions that a picture has under less likely assumptions.
-
-    picture: (H, W, 3) uint8 BGR, or None, which has none. Ink at the border may be that
-    of other digits, ink may be fainter than usual, or light on dark instead of dark on
-    light.
+    only: the Classified of a picture with exactly one Region, or None.
     """
-    if picture is None or _is_mnist_picture(picture):
-        return
-    light_on_dark = is_light_on_dark(coarse(picture))
-    ink = extract_ink(picture)
-    yield segment(ink, cut_out=True)
-    if flat_paper(picture) is not None:  # it may still be lit unevenly
-        ink = extract_ink(picture, light_on_dark)
-    yield segment(ink, fringe=FAINT_FRINGE)
-    yield segment(extract_ink(picture, not light_on_dark))
+    if networks.reader is None:
+        regions = _regions(reading.picture)
+        marks = _as_marks(classify(regions, networks.classifier))
+        return _with_marks(reading, _from(marks, threshold))
+    view = views.best_view(reading.picture, networks.reader)
+    marks = _from(view.marks, threshold)
+    if only and not len(marks.boxes):  # a pen that it does not know
+        view = views.View(_as_marks([only]))
+        marks = _from(view.marks, threshold)
+    upright = reading._replace(
+        turned=view.turned, picture=views.turned(reading.picture, view.turned)
+    )
+    return _with_marks(upright, marks)
 
 
-def _accepted(classified, fallbacks, classifier, threshold) -> list[Classified]:
-    """Return the Classified that are accepted as digits, refined where unsure.
-
-    fallbacks: an iterator of lists of Regions, which are tried where most of the
-    Classified are not accepted; those that make the most sense count.
-    """
-    classified = refine(classified, classifier)
-    digits = accept(classified, threshold)
-    if 2 * len(digits) > len(classified):
-        return digits
-    best = max(0, worth(digits, classified))
-    for regions in fallbacks:
-        classified = refine(classify(regions, classifier), classifier)
-        sure = accept(classified, max(threshold, SURE))
-        if worth(sure, classified) > best:
-            best = worth(sure, classified)
-            digits = max(sure, accept(classified, threshold), key=len)
-    return digits
+def _from(marks: Marks, threshold) -> Marks:
+    return marks.chosen(marks.confidences >= threshold)
 
 
-def _only_digit(classified, fallbacks, classifier) -> list[Classified]:
-    """Return [Classified] of the picture's only digit, or [] where there is no ink.
-
-    It is the digit that is read without `single`, if that is exactly one; else the
-    likeliest. Its probability of no digit is set to 0.
-    """
-    fallbacks, remaining = itertools.tee(fallbacks)
-    digits = _accepted(classified, fallbacks, classifier, THRESHOLD)
-    best = digits[0] if len(digits) == 1 else _likeliest(classified, classifier)
-    if best is None or best.confidence < THRESHOLD:
-        candidates = [
-            _likeliest(classify(regions, classifier), classifier)
-            for regions in remaining
-        ]
-        best = _most_confident([c for c in (best, *candidates) if c is not None])
-    if best is None:
-        return []
-    probabilities = best.probabilities[:10]
-    probabilities = probabilities / max(probabilities.sum(), 1e-9)
-    return [best._replace(probabilities=np.append(probabilities, np.float32(0)))]
+def _with_only_digit(reading, networks):
+    """Return a Reading with its only digit; without one where there is no ink."""
+    regions = _regions(reading.picture)
+    together = [functools.reduce(joined, regions)] if len(regions) > 1 else []
+    regions = regions + together or all_ink(extract_ink(reading.picture))
+    if not regions:
+        return reading
+    marks = _as_marks(classify(regions, networks.classifier))
+    if networks.reader is not None:
+        view = views.best_view(reading.picture, networks.reader, may_be_turned=False)
+        marks = marks.joined(view.marks)
+    likeliest = int(marks.digit_probabilities.max(axis=1).argmax())
+    (box,), _, (probabilities,) = marks.chosen(np.array([likeliest]))
+    # It is certain that a digit is there.
+    probabilities[len(DIGITS) :] = 0
+    probabilities /= max(probabilities.sum(), 1e-9)
+    only = Marks(box[None], np.ones(1, np.float32), probabilities[None])
+    return _with_marks(reading, only)
 
 
-def _likeliest(classified, classifier) -> Classified | None:
-    """Return the one digit that all Classified show together, or None of [].
-
-    It is the union of all, if that may be a digit; else the most confident one: then
-    all else is dirt.
-    """
-    if len(classified) > 1:
-        regions = [candidate.region for candidate in classified]
-        (union,) = classify([functools.reduce(join, regions)], classifier)
-        is_digit = union.confidence >= LEAST_JOINED
-        classified = [union] if is_digit else refine(classified, classifier)
-    return _most_confident(classified)
+def _as_marks(classified: list[Classified]) -> Marks:
+    """Return the Marks that the digit networks see in regions of ink."""
+    boxes = np.array([c.region.box for c in classified], np.float32).reshape(-1, 4)
+    digits = np.array([c.probabilities[:10] for c in classified], np.float32)
+    digits = digits.reshape(-1, len(DIGITS))
+    presence = digits.sum(axis=1)
+    signs = np.zeros((len(digits), len(MARKS) - len(DIGITS)), np.float32)
+    shares = digits / np.maximum(presence, 1e-9)[:, None]
+    return Marks(boxes, presence, np.hstack([shares, signs]))
 
 
-def _most_confident(classified) -> Classified | None:
-    return max(classified, key=lambda candidate: candidate.confidence, default=None)
-
-
-def _laid_out(reading, classified):
-    """Return a Reading with the digits of Classified, in rows."""
-    boxes = [candidate.region.box for candidate in classified]
-    labels = [DIGITS[candidate.digit] for candidate in classified]
-    digits, rows = [], []
-    for row in layout.rows_of(boxes, [False] * len(boxes)):
+def _with_marks(reading, marks: Marks):
+    """Return a Reading of the digits and signs of Marks, in rows."""
+    if not marks.are_digits.any():
+        return reading
+    labels = [MARKS[label] for label in marks.labels]
+    boxes = (marks.boxes * reading.scale).tolist()
+    are_digits, confidences = marks.are_digits, marks.confidences.tolist()
+    probabilities = marks.digit_probabilities
+    digits, signs, rows, text = [], [], [], []
+    for row in layout.rows_of(boxes, list(~are_digits)):
         for index in row.indices:
-            lengths = (round(length * reading.scale) for length in boxes[index])
-            x, y, width, height = lengths
-            digits.append(
-                Digit(
-                    digit=classified[index].digit,
-                    confidence=classified[index].confidence,
-                    box=(x, y, width, height),
-                    row=len(rows),
-                    probabilities=classified[index].probabilities,
-                    image=classified[index].image,
-                )
-            )
+            x, y, *sides = (round(length) for length in boxes[index])
+            width, height = (max(1, side) for side in sides)
+            place = confidences[index], (x, y, width, height), len(rows)
+            if are_digits[index]:
+                label = int(labels[index])
+                digits.append(Digit(label, *place, probabilities[index]))
+            else:
+                signs.append(Sign(labels[index], *place))
         rows.append(row.numbers(labels))
-    return reading._replace(digits=digits, rows=rows)
+        text.append(row.text(labels))
+    return reading._replace(digits=digits, signs=signs, rows=rows, text=text)

@@ -14,7 +14,6 @@ from digits.reading.ruled_lines import DRAWING_SIDE
 
 CORE = 160  # ink that a stroke reaches somewhere …
 FRINGE = 80  # … and the least ink that still belongs to it
-FAINT_FRINGE = 40  # … where the pen was pressed unevenly
 SMALLEST_PART = 3  # pixels
 SMALLEST = 8  # pixels; fewer cannot show a digit
 SMALLEST_SHARE = 0.012  # of the picture's longer side: a page's digits are larger
@@ -22,8 +21,6 @@ SPECK_SHARE = 0.12  # of the digits' height: smaller regions are dirt
 LOOSE_SHARE = 0.6  # of the digits' height: smaller regions are parts of a digit
 NEAR_SHARE = 0.2  # of the digits' height: the largest gap between a digit and its part
 PAGE = 4  # regions of like height away from the border: several digits, or a page
-FRAME_SHARE = 0.6  # of the picture's width and height: what is so large …
-FRAMED = 3  # … and surrounds so many boxes is no digit
 MOST = 300  # components that are kept; a picture with more is noise
 HIGHEST_ONE = 36  # height to width of a 1 drawn as a hairline
 LINE_ASPECT = 12  # width to height of a ruled line
@@ -46,24 +43,15 @@ class Region(NamedTuple):
         return self[:4]
 
 
-def segment(
-    ink: np.ndarray, fringe: int = FRINGE, cut_out: bool = False
-) -> list[Region]:
-    """Return a list of Regions, one for each digit, of ink (H, W) uint8.
-
-    fringe: the least ink, 0 to 255, that belongs to a stroke; cut_out: the picture was
-    cut out of a larger one, so loose components at its border belong to other digits.
-    """
-    labels, boxes = components(ink, fringe)
-    boxes = without_edges(boxes, ink.shape)
-    boxes = without_frames(without_long_boxes(boxes, ink.shape), ink.shape)
+def segment(ink: np.ndarray) -> list[Region]:
+    """Return a list of Regions, one for each digit, of ink (H, W) uint8."""
+    labels, boxes = components(ink)
+    boxes = without_long_boxes(without_edges(boxes, ink.shape), ink.shape)
     if not boxes:
         return []
     height = int(usual_height([box[3] for box in boxes.values()]))
     smallest = max(SMALLEST_PART, SPECK_SHARE * height)
     boxes = {label: box for label, box in boxes.items() if max(box[2:]) >= smallest}
-    if cut_out:
-        boxes = without_loose_ends(boxes, ink.shape, height)
     boxes = highest(boxes, MOST)
     groups = group(boxes, height)
     regions = [_region(ink, labels, boxes, members) for members in groups]
@@ -71,14 +59,12 @@ def segment(
     return [region for region in regions if max(region.width, region.height) >= least]
 
 
-def components(
-    ink: np.ndarray, fringe: int = FRINGE
-) -> tuple[np.ndarray, dict[int, Box]]:
+def components(ink: np.ndarray) -> tuple[np.ndarray, dict[int, Box]]:
     """Return connected strokes: labels (H, W) int32, and the Box of each label.
 
-    Hysteresis as in Canny, 1986: connected ink of at least `fringe` that reaches CORE.
+    Hysteresis as in Canny, 1986: connected ink of at least FRINGE that reaches CORE.
     """
-    mask = (ink >= fringe).astype(np.uint8)
+    mask = (ink >= FRINGE).astype(np.uint8)
     _, labels, stats, _ = cv2.connectedComponentsWithStats(mask)
     reaching = np.flatnonzero(np.bincount(labels[ink >= CORE]))
     boxes = {}
@@ -103,17 +89,6 @@ def without_edges(boxes: dict[int, Box], shape: tuple[int, ...]) -> dict[int, Bo
     return inner if is_page or (heights and heights[0] > tallest / 4) else boxes
 
 
-def without_loose_ends(
-    boxes: dict[int, Box], shape: tuple[int, ...], digit_height: float
-) -> dict[int, Box]:
-    """Return the boxes less those at the border that are lower than a digit."""
-    return {
-        label: box
-        for label, box in boxes.items()
-        if box[3] >= LOOSE_SHARE * digit_height or not at_border(box, shape)
-    }
-
-
 def at_border(box: Box, shape: tuple[int, ...]) -> bool:
     """Tell whether a box touches the border of a picture of shape (H, W)."""
     x, y, width, height = box
@@ -136,30 +111,6 @@ def without_long_boxes(boxes: dict[int, Box], shape: tuple[int, ...]) -> dict[in
         return aspect > LINE_ASPECT or aspect < 1 / highest_digit
 
     return {label: box for label, box in boxes.items() if not is_line(box)}
-
-
-def without_frames(boxes: dict[int, Box], shape: tuple[int, ...]) -> dict[int, Box]:
-    """Return the boxes less frames, which surround several as a sheet's edges do."""
-    height, width = shape
-    frames = {
-        label
-        for label, box in boxes.items()
-        if box[2] > FRAME_SHARE * width
-        and box[3] > FRAME_SHARE * height
-        and sum(surrounds(box, other) for other in boxes.values()) >= FRAMED
-    }
-    return {label: box for label, box in boxes.items() if label not in frames}
-
-
-def surrounds(box: Box, other: Box) -> bool:
-    """Tell whether a box holds another that is less than half as high."""
-    return (
-        box[0] < other[0]
-        and box[1] < other[1]
-        and box[0] + box[2] > other[0] + other[2]
-        and box[1] + box[3] > other[1] + other[3]
-        and other[3] < 0.5 * box[3]
-    )
 
 
 def highest(boxes: dict[int, Box], count: int) -> dict[int, Box]:
@@ -218,3 +169,23 @@ def _region(ink, labels, boxes, members):
     # The soft edge of a stroke is below the fringe, and still the digit's.
     own = cv2.dilate(own, SQUARE)
     return Region(x, y, right - x, bottom - y, ink[window] * own)
+
+
+def joined(one: Region, other: Region) -> Region:
+    """Return the union of two Regions."""
+    x, y = min(one.x, other.x), min(one.y, other.y)
+    right = max(one.x + one.width, other.x + other.width)
+    bottom = max(one.y + one.height, other.y + other.height)
+    ink = np.zeros((bottom - y, right - x), np.uint8)
+    for region in one, other:
+        rows = slice(region.y - y, region.y - y + region.height)
+        columns = slice(region.x - x, region.x - x + region.width)
+        ink[rows, columns] = np.maximum(ink[rows, columns], region.ink)
+    return Region(x, y, right - x, bottom - y, ink)
+
+
+def all_ink(ink: np.ndarray) -> list[Region]:
+    """Return [the Region of all ink (H, W) uint8], or [] where there is none."""
+    x, y, width, height = cv2.boundingRect((ink >= FRINGE).astype(np.uint8))
+    part = ink[y : y + height, x : x + width]
+    return [Region(x, y, width, height, part)] if part.size else []

@@ -14,13 +14,13 @@ from digits.model.reader import MARKS
 from digits.synthesis import forms
 from digits.synthesis.strokes import LETTERS, LIKE_DIGITS, parse, smooth
 
-OWN_FORMS = 0.45  # share of a writer's digits with a form of forms.DIGITS, not MNIST's
+OWN_FORMS = 0.5  # share of a writer's digits with a form of forms.DIGITS, not MNIST's
 CROSSED = 0.3  # share of MNIST's 7s that get a bar
 HABIT = 0.6  # share of digits that repeat the writer's own example
 JOINED = 0.3  # share of writers who join some digits
 FARTHEST_JOINT = 0.9  # digits farther apart are not joined
 GAPS = (-0.12, 0.06), (0.05, 0.3), (0.3, 1.0)  # between digits: tight, normal, wide …
-GAP_SHARES = 0.3, 0.5, 0.2  # … and the shares of the writers
+GAP_SHARES = 0.2, 0.5, 0.3  # … and the shares of the writers
 LEAST_ADVANCE = 0.7  # times a digit's width: narrow digits overlap less
 CLOSEST = 0.26  # from a digit's left end to the next one's: two 1s are not one
 NO_MARK = -2  # of letters, joints, scribbles

@@ -16,6 +16,7 @@ from digits.synthesis import scan
 from digits.synthesis.hand import Hand, bounds, extent
 from digits.synthesis.sheet import (
     HEIGHT,
+    OTHER_SIZES,
     SIZES,
     WIDTH,
     Sheet,
@@ -27,11 +28,11 @@ from digits.synthesis.sheet import (
 )
 from digits.synthesis.texts import number_text, plain
 
-PENS = 0.025, 0.17  # of a digit's height: the width of the stroke
+PENS = 0.03, 0.15  # of a digit's height: the width of the stroke
 FINE = 2  # pixels of the drawing for each pixel of the piece, each way
 SHIFT = 4  # OpenCV draws at 16ths of a pixel
-RULED = 0.35  # share of the sheets that are ruled
-CROPPED = 0.25  # share of the pieces of which a random part is shown only …
+RULED = 0.25  # share of the sheets that are ruled
+CROPPED = 0.15  # share of the pieces of which a random part is shown only …
 LEAST_SHOWN = 20  # … at least so large each way
 SEEN, HIDDEN = 0.75, 0.2  # of a mark's box in the piece: read from so much on; or not
 HIGHEST_IN_BOX = 26.0  # of a digit: the box around it is seen too
@@ -56,7 +57,7 @@ def piece(
     """Return a random Piece; skeletons: of MNIST's digits, for each digit."""
     sheet = Sheet(random)
     kinds = rows, one_number, boxed, one_digit, no_digit
-    kind = random.choice(5, p=(0.54, 0.2, 0.14, 0.07, 0.05))
+    kind = random.choice(5, p=(0.5, 0.19, 0.14, 0.07, 0.1))
     kinds[kind](sheet, Hand(skeletons, random))
     if random.random() < RULED:
         rulings(sheet)
@@ -149,9 +150,11 @@ def one_digit(sheet: Sheet, hand: Hand) -> None:
 
 
 def no_digit(sheet: Sheet, hand: Hand) -> None:
-    """Write a word, scribble, print frames, or leave the sheet empty."""
+    """Write a word, scribble, print frames, or (in half the cases) leave it empty."""
     random = sheet.random
-    kind = random.integers(4)
+    smallest, largest = OTHER_SIZES[0][0], OTHER_SIZES[1][1]
+    sheet.height = float(np.exp(random.uniform(np.log(smallest), np.log(largest))))
+    kind = random.integers(6)
     if kind == 0:
         glyphs = hand.word(int(random.integers(1, 8)))
         sheet.write(glyphs, *random.uniform(0, [WIDTH / 2, HEIGHT / 2]))
@@ -180,7 +183,7 @@ def finished(sheet: Sheet) -> Piece:
     random, height = sheet.random, sheet.height
     pen = height * np.exp(random.uniform(*np.log(PENS)))
     ink = drawn(sheet.turned(*(glyph.segments for glyph in sheet.glyphs)), pen)
-    line = max(0.7, height / 30) * random.choice([0.5, 1, 1, 1.5, 2, 3])
+    line = max(0.7, height / 30) * random.choice([0.5, 0.7, 1, 1, 1.5, 2.5])
     printed = drawn(sheet.turned(*sheet.printing), line)
     printed *= np.float32(random.uniform(0.2, 1))
     picture = scan.scanned(ink, printed, height, random)

@@ -2,7 +2,7 @@
 
 The tiles are gray and small, and the reader of numbers learns from them. Lengths of
 print, texture and blur are shares of the digits' height. Three kinds of picture exist:
-gray (60 %), bilevel as scanners of forms store it (25 %) and drawn by a program (15 %).
+gray (63 %), bilevel as scanners of forms store it (22 %) and drawn by a program (15 %).
 
 A grid below is np.indices((H, W), np.float32): y and x of each pixel. A pattern is
 (H, W) float32, 0 (paper) to 1 (print).
@@ -16,8 +16,8 @@ import numpy as np
 from digits.synthesis.paper import as_jpeg
 
 DRAWINGS = 0.15  # share of the pictures that a drawing program made
-BILEVEL = 0.25  # share of the pictures that are black and white
-FAINT = 0.1  # share of the gray pictures whose ink is hardly darker than the paper
+BILEVEL = 0.22  # share of the pictures that are black and white
+FAINT = 0.06  # share of the gray pictures whose ink is hardly darker than the paper
 FAINTEST = 0.06  # of the paper's brightness that the ink takes away
 EDGES = {"sheet": 0.03, "finger": 0.02, "border": 0.03}  # shares of the pictures
 
@@ -31,7 +31,8 @@ def scanned(
     height: of the digits in pixels; random: chooses paper, pen, light and camera. The
     ink is darker than its paper.
     """
-    kind = random.random()
+    is_empty = not (ink.any() or printed.any())
+    kind = 1 if is_empty else random.random()  # only gray sheets have texture
     if kind < DRAWINGS:
         return drawn(ink, printed, random)
     if kind < DRAWINGS + BILEVEL:
@@ -108,12 +109,14 @@ def gray(
     faint = random.random() < FAINT
     dark = 1 - 0.7 * random.random() ** 1.3
     contrast = random.uniform(FAINTEST, 0.2) if faint else dark
+    if not ink.any():  # the faintest texture is to be told from writing
+        contrast *= random.random() ** 2
     depth = min(contrast / solid(ink), 1)
-    sheet = paper(ink.shape, height, contrast * random.uniform(0.12, 0.7), random)
+    sheet = paper(ink.shape, height, contrast * random.uniform(0.1, 0.55), random)
     covered = pressed(ink, height, random)
     picture = written(sheet, covered, printed, depth, random)
     picture = edged(picture, ink, height, random) * light(ink.shape, random)
-    if random.random() < 0.2:
+    if random.random() < 0.12:
         picture = low_resolution(picture, height, random)
     picture = exposed(blurred(picture, height, random), contrast, random)
     step = contrast * float(picture.mean())

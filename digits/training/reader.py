@@ -20,6 +20,7 @@ import tensorflow as tf
 from keras import ops
 
 from digits.mnist import Dataset
+from digits.model.calibration import fit_temperature
 from digits.model.classifier import DIGITS
 from digits.model.reader import (
     CLASSES,
@@ -30,23 +31,23 @@ from digits.model.reader import (
     STRIDE,
     TYPICAL,
 )
-from digits.reading.find import distinct, peaks
+from digits.reading.find import LIKELY, Marks, distinct, peaks
 from digits.synthesis.page import HEIGHT, HIDDEN, SEEN, UNCERTAIN, WIDTH
 from digits.synthesis.pages import NOTHING, pieces
 from digits.terminal.progress import Progress
 from digits.training.layers import FusedBatchNormalization
 from digits.training.optimizer import OneCycle, muon
 
-FILTERS = 24, 48, 128, 64
-RESIDUALS = 3  # blocks at an eighth of the picture's size, where most is computed
+FILTERS = 24, 64, 128, 64
+RESIDUALS = 2, 2  # blocks at a quarter of the picture's size, and at an eighth
 WINDOW = 9  # cells: the surroundings from which a pixel's contrast is judged
 FAINTEST = 3.0  # of 255: contrast that is not enlarged further
 RARE = -4.0  # logit of presence at first: few cells hold a mark's middle
 NEAR = 1.2  # cells from a mark's middle: so near, presence is neither right nor wrong …
 NEAR_WEIGHT = 0.3  # … and class, place and size count so much
 SIZE_WEIGHT = 0.5  # of the loss of place and size
-PIECES, EPOCHS, BATCH = 100_000, 4, 32
-PEAK_LEARNING_RATE, WARM_UP = 0.012, 0.15
+PIECES, EPOCHS, BATCH = 120_000, 4, 32
+PEAK_LEARNING_RATE, WARM_UP = 0.02, 0.15
 WEIGHT_DECAY = 0.05
 AVERAGE_DECAY = 0.995  # of the averaged weights, per step
 HELD_OUT = 2_000  # pieces
@@ -111,9 +112,11 @@ def network() -> keras.Model:
     pixels = keras.Input((None, None, 1))
     x = SpaceToDepth()(LocalContrast()(pixels))  # (N, H / 2, W / 2, 4)
     x = convolved(x, first)  # (N, H / 2, W / 2, 24)
-    fine = residual(convolved(x, second, stride=2), second)  # (N, H / 4, W / 4, 48)
+    fine = convolved(x, second, stride=2)  # (N, H / 4, W / 4, 64)
+    for _ in range(RESIDUALS[0]):
+        fine = residual(fine, second)
     x = convolved(fine, third, stride=2)  # (N, H / 8, W / 8, 128)
-    for _ in range(RESIDUALS):
+    for _ in range(RESIDUALS[1]):
         x = residual(x, third)
     x = Doubled()(convolved(x, last, size=1))  # (N, H / 4, W / 4, 64)
     x = keras.layers.ReLU()(x + convolved(fine, last, size=1, active=False))
@@ -257,10 +260,10 @@ def _moved_marks(marks, matrix, middle, shift):
 def train(
     dataset: Dataset, seed: int, on_epoch: OnEpoch | None = None
 ) -> tuple[keras.Model, dict]:
-    """Return a network that has learned from made-up pages, and its score.
+    """Return a calibrated network that has learned from made-up pages, and facts.
 
-    The score is that on pages of validation images, as `score` returns it; on_epoch: as
-    `fit` takes it.
+    Those are its score on pages of validation images, as `score` returns it, and the
+    temperatures of `calibrate`; on_epoch: as `fit` takes it.
     """
     with Progress("Drawing pages", PIECES + HELD_OUT) as bar:
         training = pieces(
@@ -278,7 +281,8 @@ def train(
             bar.update,
         )
     model = fit(*training, seed, on_epoch)
-    return model, score(model, *held_out)
+    facts = {"score": score(model, *held_out)}
+    return model, facts | {"temperatures": calibrate(model, *held_out)}
 
 
 def score(model: keras.Model, pictures: np.ndarray, marks: np.ndarray) -> dict:
@@ -288,43 +292,78 @@ def score(model: keras.Model, pictures: np.ndarray, marks: np.ndarray) -> dict:
     found and told right; made_up: how many digits are read where there is none, as a
     share of those that are there.
     """
-    digits = found = right = made_up = 0
+    read, shown = read_marks(model, pictures, marks)
+    is_read = read.presence >= LIKELY
+    is_digit = (shown >= 0) & (shown < len(DIGITS)) & is_read
+    is_none = (shown == NOTHING) | (shown >= len(DIGITS))
+    digits = ((marks[..., 0] >= 0) & (marks[..., 0] < len(DIGITS))).sum()
+    return {
+        "digits": int(digits),
+        "found": float(is_digit.sum() / digits),
+        "right": float((is_digit & (read.labels == shown)).sum() / digits),
+        "made_up": float((read.are_digits & is_read & is_none).sum() / digits),
+    }
+
+
+def calibrate(
+    model: keras.Model, pictures: np.ndarray, marks: np.ndarray
+) -> tuple[float, float]:
+    """Divide a network's logits by the temperatures that fit pieces, and return these.
+
+    They are that of presence and that of the classes (Guo et al., On calibration of
+    modern neural networks, 2017), 1 where nothing is found. pictures and marks are
+    digits.synthesis.pages'.
+    """
+    read, shown = read_marks(model, pictures, marks)
+    if not (shown >= 0).any():
+        return 1.0, 1.0
+    is_sure = shown != UNCERTAIN
+    presence = np.clip(read.presence[is_sure], 1e-6, 1 - 1e-6)
+    presence = np.log(presence / (1 - presence))
+    logits = np.column_stack([np.zeros_like(presence), presence])
+    of_presence = fit_temperature(logits, (shown[is_sure] >= 0).astype(int))
+    classes = np.log(read.probabilities[shown >= 0] + np.float32(1e-9))
+    of_classes = fit_temperature(classes, shown[shown >= 0])
+    kernel, bias = model.layers[-1].get_weights()
+    factors = np.ones(OUTPUTS, np.float32)
+    factors[PRESENCE], factors[CLASSES] = 1 / of_presence, 1 / of_classes
+    model.layers[-1].set_weights([kernel * factors, bias * factors])
+    return of_presence, of_classes
+
+
+def read_marks(
+    model: keras.Model, pictures: np.ndarray, marks: np.ndarray
+) -> tuple[Marks, np.ndarray]:
+    """Return all Marks that a network finds in pieces, and what each of them shows.
+
+    That is (N,) int: the class of the mark that is there, UNCERTAIN, or NOTHING.
+    """
+    found, shown = [], []
     for start in range(0, len(pictures), BATCH):
         batch = slice(start, start + BATCH)
         answers = np.asarray(model(pictures[batch, ..., None], training=False))
         for one, own in zip(answers, marks[batch], strict=True):
-            counts = _compared(distinct(peaks(one, border=0)), own)
-            digits, found, right, made_up = np.add(
-                (digits, found, right, made_up), counts
-            )
-    return {
-        "digits": int(digits),
-        "found": float(found / digits),
-        "right": float(right / digits),
-        "made_up": float(made_up / digits),
-    }
+            found.append(distinct(peaks(one, border=0)))
+            shown.append(_shown(found[-1], own))
+    joined = Marks(*map(np.concatenate, zip(*found, strict=True)))
+    return joined, np.concatenate(shown)
 
 
-def _compared(read, marks):
-    """Return how many digits there are, are found, are right, and are made up."""
-    read = read.chosen(read.presence >= 0.5)
-    classes = read.probabilities.argmax(axis=1)
-    digits = marks[(marks[:, 0] >= 0) & (marks[:, 0] < len(DIGITS))]
-    found = right = 0
-    used = np.zeros(len(classes), bool)
-    for mark in digits:
-        distances = np.hypot(*(read.middles - mark[1:3]).T)
-        distances[used] = np.inf
-        nearest = distances.argmin() if len(distances) else 0
-        if len(distances) and distances[nearest] < max(STRIDE, FAR * mark[4]):
-            used[nearest] = True
-            found += 1
-            right += classes[nearest] == mark[0]
+def _shown(read, marks):
+    """Return what each of the Marks of a piece shows."""
     uncertain = marks[marks[:, 0] == UNCERTAIN]
     apart = np.abs(read.middles[:, None] - uncertain[None, :, 1:3])
     is_open = (apart < uncertain[None, :, 3:5] / 2 + STRIDE).all(axis=2).any(axis=1)
-    made_up = ((classes < len(DIGITS)) & ~used & ~is_open).sum()
-    return len(digits), found, right, made_up
+    shown = np.where(is_open, UNCERTAIN, NOTHING)
+    for label, *middle, _, height in marks[marks[:, 0] >= 0]:
+        distances = np.hypot(*(read.middles - middle).T)
+        near = (distances < max(STRIDE, FAR * height)) & (shown < 0)
+        # What is not read counts only where nothing else is there.
+        distances[~near] = np.inf
+        distances[read.presence < LIKELY] += FAR * HEIGHT
+        if near.any():
+            shown[distances.argmin()] = int(label)
+    return shown
 
 
 def fit(

@@ -28,10 +28,10 @@ def train(args: argparse.Namespace, summary: dict[str, Any], folder: Path) -> No
         seconds = round(time.monotonic() - start, 1)
         rows.append({"epoch": epoch, "loss": loss, "seconds": seconds})
 
-    model, score = reader.train(dataset, args.seed, on_epoch)
-    print(score_text(score), flush=True)
+    model, facts = reader.train(dataset, args.seed, on_epoch)
+    print(score_text(facts["score"]), flush=True)
     training = {"seed": args.seed, "pieces": reader.PIECES, "epochs": reader.EPOCHS}
-    summary = summary | training | {"score": score}
+    summary = summary | training | facts
     summary |= results.circumstances(dataset, start)
     results.write_rows(folder / "history.csv", rows)
     files.write_json(folder / "results.json", summary)

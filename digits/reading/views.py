@@ -1,0 +1,86 @@
+"""The ways in which a picture may be meant: as it is, light on dark, or turned.
+
+The first one counts, unless its digits are unsure, and another one's are sure and make
+more sense.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+
+from digits.model.reader import Reader
+from digits.reading.find import LIKELY, Marks, find
+from digits.reading.ink import coarse, extract_ink, is_light_on_dark
+
+TURNS = {
+    90: cv2.ROTATE_90_CLOCKWISE,
+    180: cv2.ROTATE_180,
+    270: cv2.ROTATE_90_COUNTERCLOCKWISE,
+}  # by their degrees
+SURE = 0.9  # mean confidence of marks from which no other view is tried
+SUPERIOR = 1.3  # times as much sense as the first view: less is chance
+LEAST_TURNED = 2  # digits: a single one, as a 6 or a 1, does not tell what is up
+
+
+class View(NamedTuple):
+    """Marks of a picture that was turned clockwise by some degrees first.
+
+    turned: 0, 90, 180 or 270; their boxes are in pixels of the turned picture.
+    """
+
+    marks: Marks
+    turned: int = 0
+
+    @property
+    def confidences(self) -> np.ndarray:
+        """The confidences of the digits that are read, (N,) float32."""
+        confidences = self.marks.confidences[self.marks.are_digits]
+        return confidences[confidences >= LIKELY]
+
+    @property
+    def is_sure(self) -> bool:
+        """Whether digits are there, and what is there is surely told on average.
+
+        Upside down some digits are as sure as upright, but others are no digit at all.
+        """
+        marks = self.marks.chosen(self.marks.presence >= LIKELY)
+        return len(self.confidences) > 0 and bool(marks.confidences.mean() >= SURE)
+
+    @property
+    def sense(self) -> float:
+        """How much sense it makes: its digits, each by how sure it is."""
+        return float((2 * self.confidences - 1).sum())
+
+
+def best_view(picture: np.ndarray, reader: Reader, may_be_turned: bool = True) -> View:
+    """Return the View of a picture (H, W, 3) uint8 BGR that makes the most sense."""
+    candidates = views(picture, reader, TURNS if may_be_turned else {})
+    first = next(candidates)
+    if first.is_sure or not extract_ink(picture).any():
+        return first
+    best = max(candidates, key=lambda view: view.sense)
+    is_better = best.is_sure and best.sense > SUPERIOR * first.sense
+    return best if is_better else first
+
+
+def views(
+    picture: np.ndarray, reader: Reader, turns: Mapping[int, int] = TURNS
+) -> Iterator[View]:
+    """Yield the Views of a picture (H, W, 3) uint8 BGR, the likeliest first."""
+    gray = cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY)
+    if is_light_on_dark(coarse(picture)):
+        gray = 255 - gray
+    first = View(find(gray, reader))
+    yield first
+    yield View(find(255 - gray, reader))
+    for degrees, code in turns.items():
+        view = View(find(cv2.rotate(gray, code), reader), degrees)
+        if len(view.confidences) >= LEAST_TURNED:
+            yield view
+
+
+def turned(picture: np.ndarray, degrees: int) -> np.ndarray:
+    """Return a picture turned clockwise by 0, 90, 180 or 270 degrees."""
+    return cv2.rotate(picture, TURNS[degrees]) if degrees else picture
