@@ -233,16 +233,19 @@ def model_block():
     score = {name: f"{100 * value:.1f} %" for name, value in reader["score"].items()}
     rows = [
         ["digit networks made by", f"`{attributes['command']}`"],
-        ["their training time", duration(attributes["validation"]["seconds"])],
+        [
+            "their training",
+            f"{duration(attributes['validation']['seconds'])} on "
+            f"{attributes['hardware']}",
+        ],
         ["their test accuracy among ten digits", attributes["test"]],
         ["reader of pages made by", f"`{reader['command']}`"],
-        ["its training time", duration(reader["seconds"])],
+        ["its training", f"{duration(reader['seconds'])} on {reader['hardware']}"],
         [
             f"{reader['score']['digits']:,} digits on held-out made-up pages",
             f"{score['found']} found, {score['right']} found and read right, "
             f"{score['made_up']} as many made up",
         ],
-        ["trained on", attributes["hardware"]],
         ["size", f"{len(content) / 1e6:.1f} MB"],
         ["SHA-256", f"`{hashlib.sha256(content).hexdigest()}`"],
         [
