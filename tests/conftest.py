@@ -107,7 +107,8 @@ class FakeReader:
 class CornerReader(FakeReader):
     """One that finds its marks only where the picture's upper left corner is dark.
 
-    It tells how a picture was turned, and whether it was inverted: see `cornered`.
+    It tells how a picture was turned, and whether it was inverted: see `cornered`. Of
+    others it only says that something is in the middle.
     """
 
     def answers(self, picture):
@@ -115,6 +116,9 @@ class CornerReader(FakeReader):
         answers = super().answers(picture)
         if picture[:down, :across].mean() > np.median(picture) - 20:
             answers[..., PRESENCE] = -9
+            middle = answers[answers.shape[0] // 2, answers.shape[1] // 2]
+            middle[:] = 0
+            middle[PRESENCE] = 0.5
         return answers
 
 

@@ -88,9 +88,15 @@ def test_light_on_dark_where_the_picture_does_not_tell():
     for x in range(80, 300, 20):
         cv2.circle(picture, (x, 20), 3, (0, 0, 0), -1)
     first, second = list(views(picture, CornerReader(row(0.9), SHAPE)))[:2]
-    assert not len(first.marks.boxes) and len(second.marks.boxes) == 1
+    assert not len(first.confidences) and len(second.confidences) == 1
     found = best_view(picture, CornerReader(row(0.9), SHAPE))
     np.testing.assert_array_equal(found.marks.boxes, second.marks.boxes)
+
+
+def test_where_no_mark_is_found_turning_is_not_tried():
+    reader = FakeReader([], SHAPE)
+    best_view(cornered(SHAPE), reader)
+    assert len(reader.asked) == 2 * len(sizes(np.zeros(SHAPE, np.uint8)))
 
 
 def test_where_there_is_no_ink_no_other_view_is_tried():
@@ -111,7 +117,7 @@ def test_the_turned_may_be_left_out():
     picture = turned(cornered(SHAPE), 90)
     reader = CornerReader(row(0.99, 0.97), SHAPE)
     view = best_view(picture, reader, may_be_turned=False)
-    assert view.turned == 0 and not len(view.marks.boxes)
+    assert view.turned == 0 and not len(view.confidences)
     assert {shape[0] > shape[1] for shape in reader.asked} == {True}
 
 
@@ -128,8 +134,8 @@ def test_one_digit_does_not_tell_what_is_up():
         ([0.75, 0.75], [0.9, 0.9], 180),  # makes 1.6 times as much sense
         ([0.75, 0.75], [0.8, 0.8], 0),  # 1.2 times
         ([0.89, 0.89, 0.89], [0.99, 0.99], 0),
-        ([], [0.6, 0.6], 0),  # unsure itself
-        ([], [0.9, 0.9], 180),
+        ([0.51], [0.6, 0.6], 0),  # unsure itself
+        ([0.51], [0.9, 0.9], 180),
         ([0.94], [0.99, 0.99, 0.99], 0),  # the first view is sure
     ],
 )

@@ -75,6 +75,8 @@ def views(
     first = View(find(gray, reader))
     yield first
     yield View(find(255 - gray, reader))
+    if not (first.marks.presence >= LIKELY).any():
+        return  # as on cloth: numbers that lie on their side look like something
     for degrees, code in turns.items():
         view = View(find(cv2.rotate(gray, code), reader), degrees)
         if len(view.confidences) >= LEAST_TURNED:
