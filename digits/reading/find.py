@@ -157,31 +157,32 @@ def distinct(marks: Marks) -> Marks:
     slash leans over its neighbours.
     """
     marks = marks.chosen(np.argsort(-marks.confidences, kind="stable"))
-    marks = marks.chosen(_without(marks, _are_same))
+    marks = marks.chosen(_without(marks.boxes, _are_same))
     are_likely = marks.are_digits & (marks.confidences >= LIKELY)
     marks = marks.chosen(np.argsort(~are_likely, kind="stable"))
-    return marks.chosen(_without(marks, _are_one))
+    # What marks are is computed once for all pairs, of which texture gives millions.
+    are_one = functools.partial(_are_one, marks.are_digits)
+    return marks.chosen(_without(marks.boxes, are_one))
 
 
-def _without(marks, rules_out):
-    """Return the indices of Marks that none before them rules out."""
-    remaining, kept = np.arange(len(marks.boxes)), []
+def _without(boxes, rules_out):
+    """Return the indices of boxes (N, 4) that none before them rules out."""
+    remaining, kept = np.arange(len(boxes)), []
     while len(remaining):
         first, others = remaining[0], remaining[1:]
         kept.append(first)
-        remaining = others[~rules_out(marks, first, others)]
+        remaining = others[~rules_out(boxes, first, others)]
     return np.array(kept, int)
 
 
-def _are_same(marks, first, others):
-    both, area, areas = _overlaps(marks.boxes[first], marks.boxes[others])
+def _are_same(boxes, first, others):
+    both, area, areas = _overlaps(boxes[first], boxes[others])
     return both > SAME * (area + areas - both)
 
 
-def _are_one(marks, first, others):
-    both, area, areas = _overlaps(marks.boxes[first], marks.boxes[others])
+def _are_one(are_digits, boxes, first, others):
+    both, area, areas = _overlaps(boxes[first], boxes[others])
     is_within = both > WITHIN * np.minimum(area, areas)
-    are_digits = marks.are_digits
     alike = are_digits[others] == are_digits[first]
     is_part = are_digits[first] & (areas < area)
     return is_within & (alike | is_part)

@@ -29,7 +29,7 @@ from digits.reading.segment import Region, all_ink, joined, segment
 
 THRESHOLD = 0.5  # confidence below which something else is as likely
 SURE = 0.9  # confidence of the digit networks from which the reader is not asked
-PICTURES_AT_ONCE = 32  # pages, of 8 MB each at most, that are decoded together
+PICTURES_AT_ONCE = 32  # pages, of 12 MB each at most, that are decoded together
 
 Box = tuple[int, int, int, int]  # x, y, width, height in pixels
 
