@@ -1,6 +1,6 @@
 """Find the digits and signs of a picture with the reader of pages.
 
-The reader knows digits of 15 to 31 pixels' height (digits.synthesis.sheet). The picture
+The reader knows digits of 16 to 28 pixels' height (digits.synthesis.sheet). The picture
 is searched in several sizes, and of what is found at one place the surest counts.
 """
 

@@ -16,6 +16,9 @@ from digits.synthesis.strokes import LETTERS, LIKE_DIGITS, parse, smooth
 
 OWN_FORMS = 0.5  # share of a writer's digits with a form of forms.DIGITS, not MNIST's
 CROSSED = 0.3  # share of MNIST's 7s that get a bar
+SMALL_ZEROS = 0.15  # share of writers whose zeros are smaller than other digits …
+ZERO = 0.45, 0.9  # … by so much
+SLANTS = 0.22, 0.5  # standard deviation: of most writers, and of some
 HABIT = 0.6  # share of digits that repeat the writer's own example
 JOINED = 0.3  # share of writers who join some digits
 FARTHEST_JOINT = 0.9  # digits farther apart are not joined
@@ -30,7 +33,11 @@ FORMS = {
     label: [parse(strokes) for strokes in alternatives]
     for label, alternatives in (forms.DIGITS | forms.SIGNS).items()
 }
-LETTER_FORMS = [parse(strokes) for strokes in LETTERS.values()]
+OTHER_FORMS = [  # of what is no mark
+    parse(strokes)
+    for name, strokes in (LETTERS | forms.SYMBOLS).items()
+    if name not in forms.SIGNS
+]
 LIKE_DIGIT_FORMS = [parse(strokes) for strokes in LIKE_DIGITS.values()]
 
 
@@ -54,13 +61,15 @@ class Hand:
         self, skeletons: Sequence[Sequence[np.ndarray]], random: np.random.Generator
     ):
         self.skeletons, self.random = skeletons, random
-        self.slant = random.normal(0.12, 0.24)
+        self.slant = random.normal(0.12, SLANTS[random.random() < 0.1])
         self.aspect = np.exp(random.normal(-0.07, 0.22))
         self.tremble = random.uniform(0.005, 0.04)
         self.wobble = random.uniform(0, 0.05)
         self.uneven = random.uniform(0, 0.1), random.uniform(0, 0.1)  # size, base line
         self.joins = random.uniform(0, 0.6) if random.random() < JOINED else 0
         self.gap = random.uniform(*GAPS[random.choice(3, p=GAP_SHARES)])
+        is_small = random.random() < SMALL_ZEROS
+        self.sizes = {"0": random.uniform(*ZERO)} if is_small else {}
         self.habits = {}
 
     def number(self, text: str, pitch: float = 0) -> list[Glyph]:
@@ -99,7 +108,7 @@ class Hand:
         glyphs, x = [], 0.0
         for index in range(length):
             like_digit = index % 2 and self.random.random() < 0.6
-            alternatives = LIKE_DIGIT_FORMS if like_digit else LETTER_FORMS
+            alternatives = LIKE_DIGIT_FORMS if like_digit else OTHER_FORMS
             form = alternatives[self.random.integers(len(alternatives))]
             letter = self.leaning(self.bent(self.drawn(form)))
             letter[..., 0] += x - letter[..., 0].min()
@@ -111,7 +120,7 @@ class Hand:
         """Return a digit or sign, upright."""
         random = self.random
         glyph = self.bent(self.example(character))
-        size = np.exp(random.normal(0, self.uneven[0]))
+        size = self.sizes.get(character, 1) * np.exp(random.normal(0, self.uneven[0]))
         stretch = np.exp(random.normal(0, 0.08))
         glyph *= np.array([size * stretch * self.aspect, size], np.float32)
         # A small digit stands anywhere between top and base line.

@@ -11,12 +11,11 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-from digits.model.reader import with_paper
+from digits.model.reader import SIGNS, with_paper
 from digits.synthesis import scan
 from digits.synthesis.hand import Hand, bounds, extent
 from digits.synthesis.sheet import (
     HEIGHT,
-    OTHER_SIZES,
     SIZES,
     WIDTH,
     Sheet,
@@ -32,10 +31,9 @@ PENS = 0.03, 0.15  # of a digit's height: the width of the stroke
 FINE = 2  # pixels of the drawing for each pixel of the piece, each way
 SHIFT = 4  # OpenCV draws at 16ths of a pixel
 RULED = 0.25  # share of the sheets that are ruled
-CROPPED = 0.15  # share of the pieces of which a random part is shown only …
+CROPPED = 0.1  # share of the pieces of which a random part is shown only …
 LEAST_SHOWN = 20  # … at least so large each way
 SEEN, HIDDEN = 0.75, 0.2  # of a mark's box in the piece: read from so much on; or not
-HIGHEST_IN_BOX = 26.0  # of a digit: the box around it is seen too
 MOST_MARKS = 64  # of a piece
 UNCERTAIN = -1  # class of a mark that may be read or not: neither is wrong
 
@@ -57,7 +55,7 @@ def piece(
     """Return a random Piece; skeletons: of MNIST's digits, for each digit."""
     sheet = Sheet(random)
     kinds = rows, one_number, boxed, one_digit, no_digit
-    kind = random.choice(5, p=(0.5, 0.19, 0.14, 0.07, 0.1))
+    kind = random.choice(5, p=(0.5, 0.16, 0.16, 0.06, 0.12))
     kinds[kind](sheet, Hand(skeletons, random))
     if random.random() < RULED:
         rulings(sheet)
@@ -69,7 +67,7 @@ def piece(
 def rows(sheet: Sheet, hand: Hand) -> None:
     """Fill a sheet with rows of numbers and some words."""
     random, height = sheet.random, sheet.height
-    pitch = height * random.uniform(1.1, 2.2)
+    pitch = height * random.uniform(1.1, 2)
     words = random.choice([0, 0, 0.05, 0.3])
     y = between(0, HEIGHT - height, random)  # of a row that is whole
     y -= pitch * math.ceil(max(y, 0) / pitch)
@@ -113,8 +111,6 @@ def one_number(sheet: Sheet, hand: Hand) -> None:
 def boxed(sheet: Sheet, hand: Hand) -> None:
     """Write digits into boxes or the teeth of a comb, one each."""
     random = sheet.random
-    if sheet.is_readable:
-        sheet.height = min(sheet.height, HIGHEST_IN_BOX)
     height = sheet.height
     pitch = random.uniform(0.75, 2.2)
     count = int(min(random.integers(1, 12), 1 + WIDTH / (pitch * height)))
@@ -150,22 +146,33 @@ def one_digit(sheet: Sheet, hand: Hand) -> None:
 
 
 def no_digit(sheet: Sheet, hand: Hand) -> None:
-    """Write a word, scribble, print frames, or (in half the cases) leave it empty."""
+    """Write letters or signs, scribble, print frames, or leave the sheet empty."""
     random = sheet.random
-    smallest, largest = OTHER_SIZES[0][0], OTHER_SIZES[1][1]
-    sheet.height = float(np.exp(random.uniform(np.log(smallest), np.log(largest))))
-    kind = random.integers(6)
+    kind = random.choice(6, p=(0.12, 0.34, 0.1, 0.08, 0.08, 0.28))
     if kind == 0:
-        glyphs = hand.word(int(random.integers(1, 8)))
+        glyphs = hand.word(int(random.integers(2, 8)))
         sheet.write(glyphs, *random.uniform(0, [WIDTH / 2, HEIGHT / 2]))
     elif kind == 1:
+        for _ in range(random.choice([1, 1, 1, 2, 3])):
+            sheet.write(hand.word(1), *random.uniform(0, [0.8 * WIDTH, HEIGHT / 2]))
+    elif kind == 2:
+        lone_sign(sheet, hand)
+    elif kind == 3:
         for _ in range(random.integers(1, 4)):
             scribble(sheet)
-    elif kind == 2:
+    elif kind == 4:
         for _ in range(random.integers(1, 3)):
             corner = random.uniform(0, [WIDTH, HEIGHT])
             opposite = corner + random.uniform(5, [90, 50])
             frame(sheet, np.concatenate([corner, opposite]))
+
+
+def lone_sign(sheet: Sheet, hand: Hand) -> None:
+    """Write a sign that has no digit beside it."""
+    random = sheet.random
+    glyphs = hand.number(SIGNS[random.integers(len(SIGNS))])
+    spare = np.array([WIDTH, HEIGHT]) - sheet.height * extent(glyphs)[2:]
+    sheet.write(glyphs, *random.uniform(0, np.maximum(spare, 1)))
 
 
 def crop(sheet: Sheet) -> None:

@@ -8,9 +8,9 @@ import numpy as np
 from digits.synthesis.hand import NO_MARK, Glyph, curve
 
 WIDTH, HEIGHT = 112, 40  # of a piece
-SIZES = 15, 31  # the height of a digit that is read
-OFF_SIZE = 0.24  # share of the sheets whose digits are smaller or larger:
-OTHER_SIZES = (5, 11), (42, 120)
+SIZES = 16, 28  # the height of a digit that is read
+OFF_SIZE = 0.2  # share of the sheets whose digits are smaller or larger:
+OTHER_SIZES = (5, 11), (38, 110)
 STEEP = 0.08  # share of the sheets that lie crooked
 ANGLES = 2.5, 15  # degrees, standard deviation: of other sheets, and of those
 
@@ -80,8 +80,8 @@ def comb(sheet: Sheet, box: np.ndarray, count: int) -> None:
     tooth = bottom - sheet.height * random.uniform(0.1, 0.5) if is_comb else top
     apart = sheet.height * random.choice([0, 0, 0.05])
     edges = np.linspace(left, right, count + 1)
-    if random.random() < 0.3:
-        bars(sheet, edges[1:-1], top, bottom)
+    if random.random() < 0.4:
+        bars(sheet, edges if random.random() < 0.3 else edges[1:-1], top, bottom)
     for start, end in zip(edges[:-1] + apart, edges[1:] - apart, strict=True):
         sheet.print_lines((start, tooth, start, bottom), (end, tooth, end, bottom))
         sheet.print_lines((start, bottom, end, bottom))
@@ -90,12 +90,23 @@ def comb(sheet: Sheet, box: np.ndarray, count: int) -> None:
 
 
 def bars(sheet: Sheet, middles: np.ndarray, top: float, bottom: float) -> None:
-    """Print upright bars between boxes: wide, and often shorter than the boxes."""
-    half = sheet.height * sheet.random.uniform(0.02, 0.15)
-    shorter = sheet.random.uniform(0, 0.25, 2) * (bottom - top)
-    for x in np.arange(-half, half, 0.7):  # lines as near as to be one
-        for middle in middles + x:
-            sheet.print_lines((middle, top + shorter[0], middle, bottom - shorter[1]))
+    """Print upright bars between boxes: wide, worn, often shorter than the boxes.
+
+    Some have serifs, so that they look like an I.
+    """
+    random = sheet.random
+    half = sheet.height * random.uniform(0.02, 0.16)
+    shorter = random.uniform(-0.1, 0.3, 2) * (bottom - top)
+    serif = half + sheet.height * random.uniform(0.03, 0.12)
+    has_serifs, uneven = random.random() < 0.3, random.choice([0, 0.04, 0.1])
+    for middle in middles:
+        ends = np.array([top + shorter[0], bottom - shorter[1]])
+        first, last = ends + sheet.height * random.normal(0, uneven, 2)
+        for x in np.arange(-half, half, 0.7):  # lines as near as to be one
+            sheet.print_lines((middle + x, first, middle + x, last))
+        if has_serifs:
+            for y in (first, last):
+                sheet.print_lines((middle - serif, y, middle + serif, y))
 
 
 def rulings(sheet: Sheet) -> None:
