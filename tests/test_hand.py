@@ -60,7 +60,7 @@ def test_glyphs_are_the_digits_that_they_are_marked_as(examples, shipped):
 
 @pytest.mark.parametrize("seed", range(20))
 def test_digits_stand_from_left_to_right(examples, seed):
-    tight = writer(examples, seed, gap=-0.12)
+    tight = writer(examples, seed, gap=-0.12, sizes={})
     for text in (DIGITS, "1111111", "0101010"):
         assert (np.diff(middles(tight.number(text))) > 0.03).all()
 
