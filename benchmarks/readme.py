@@ -136,7 +136,9 @@ def parameters_of(shape, layer):
 def speed_block():
     """Return a table of how fast pictures are read."""
     measured = recorded.read("predict", "python3 benchmarks/predict.py")
-    cold, photograph = measured["cold_start"], measured["photograph"]
+    cold, photograph, scan = (
+        measured[name] for name in ("cold_start", "photograph", "scan")
+    )
     small, many = measured["small_pictures"], measured["many_pictures"]
     seconds = cold["median_seconds"]
     rows = [
@@ -149,6 +151,11 @@ def speed_block():
             f"a photograph of {photograph['megapixels']} megapixels, after the start",
             f"{photograph['seconds']:.2f} s, of which decoding takes "
             f"{photograph['seconds_of_decoding']:.2f} s",
+        ],
+        [
+            f"an A4 page at 300 dots an inch with {scan['digits']} digits",
+            f"{scan['seconds']:.2f} s, of which decoding takes "
+            f"{scan['seconds_of_decoding']:.2f} s",
         ],
         [
             f"a folder of {small['pictures']:,} PNGs of 28x28 pixels",

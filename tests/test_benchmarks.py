@@ -194,7 +194,7 @@ def test_folders_are_read_by_the_command(tmp_path):
 @pytest.mark.slow
 def test_the_whole_benchmark_of_reading(tmp_path, monkeypatch, capsys):
     small = {"SMALL": 4, "MANY": 8, "RUNTIME_IMAGES": 8}
-    for name in ("COLD_STARTS", "PHOTOGRAPHS", "RUNTIME_ROUNDS"):
+    for name in ("COLD_STARTS", "PICTURE_REPEATS", "RUNTIME_ROUNDS"):
         small[name] = 1
     for name, value in small.items():
         monkeypatch.setattr(predict, name, value)
@@ -206,13 +206,18 @@ def test_the_whole_benchmark_of_reading(tmp_path, monkeypatch, capsys):
         cv2.setNumThreads(threads)
     found = recorded.read("predict", "…")
     assert json.loads(capsys.readouterr().out) == found
-    cold, photograph = found["cold_start"], found["photograph"]
+    cold, photograph, scan = (
+        found[name] for name in ("cold_start", "photograph", "scan")
+    )
     seconds = cold["median_seconds"]
     assert cold["ratio"] == pytest.approx(
         seconds["load_model"] / seconds["imports"], abs=1e-3
     )
     assert photograph["read"] == ["0123456789"]
     assert photograph["seconds"] > photograph["seconds_of_decoding"] > 0
+    assert scan["digits"] == 200
+    assert scan["all_right"]
+    assert scan["seconds"] > scan["seconds_of_decoding"] > 0
     assert found["small_pictures"]["read_right"] == 4
     assert found["many_pictures"]["pictures"] == 8
 

@@ -176,19 +176,21 @@ def _without(boxes, rules_out):
 
 
 def _are_same(boxes, first, others):
-    both, area, areas = _overlaps(boxes[first], boxes[others])
+    both, area, areas = overlaps(boxes[first], boxes[others])
     return both > SAME * (area + areas - both)
 
 
 def _are_one(are_digits, boxes, first, others):
-    both, area, areas = _overlaps(boxes[first], boxes[others])
+    both, area, areas = overlaps(boxes[first], boxes[others])
     is_within = both > WITHIN * np.minimum(area, areas)
     alike = are_digits[others] == are_digits[first]
     is_part = are_digits[first] & (areas < area)
     return is_within & (alike | is_part)
 
 
-def _overlaps(box, boxes):
+def overlaps(
+    box: np.ndarray, boxes: np.ndarray
+) -> tuple[np.ndarray, np.floating, np.ndarray]:
     """Return the areas that boxes (N, 4) share with a box (4,), its own, and theirs."""
     sides = np.minimum(box[:2] + box[2:], boxes[:, :2] + boxes[:, 2:])
     sides = np.clip(sides - np.maximum(box[:2], boxes[:, :2]), 0, None)

@@ -18,17 +18,20 @@ import numpy as np
 from digits.image import SIZE
 from digits.model import model_file
 from digits.model.classifier import DIGITS
-from digits.model.reader import MARKS, Reader
+from digits.model.reader import BORDER, MARKS, Reader
 from digits.reading import layout, views
 from digits.reading.classify import Classified, DigitClassifier, classify
 from digits.reading.decode import SUFFIXES, Page, ending_of, pages
-from digits.reading.find import Marks
+from digits.reading.find import LIKELY, Marks, overlaps, peaks, resized
 from digits.reading.ink import extract_ink
 from digits.reading.normalise import is_mnist_image
 from digits.reading.segment import Region, all_ink, joined, segment
 
 THRESHOLD = 0.5  # confidence below which something else is as likely
 SURE = 0.9  # confidence of the digit networks from which the reader is not asked
+LIKE_SIGNS = 1, 7  # digits like which brackets, slashes and the not-sign look
+HEIGHT = 22  # pixels: of a digit as the reader knows it well
+SMALL = 64  # pixels each way: in smaller pictures the digit networks see all there is
 PICTURES_AT_ONCE = 32  # pages, of 12 MB each at most, that are decoded together
 
 Box = tuple[int, int, int, int]  # x, y, width, height in pixels
@@ -177,7 +180,11 @@ def read_pictures(
             only = next(classified) if region else None
             if reading.error:
                 yield reading
-            elif only and only.confidence >= max(SURE, threshold):
+            elif (
+                only
+                and only.confidence >= max(SURE, threshold)
+                and (single or not _is_sign(reading.picture, only, networks.reader))
+            ):
                 yield _with_marks(reading, _as_marks([only]))
             elif single:
                 yield _with_only_digit(reading, networks)
@@ -211,6 +218,29 @@ def _regions(picture):
     return segment(extract_ink(picture))
 
 
+def _is_small(picture):
+    return max(picture.shape[:2]) < SMALL
+
+
+def _is_sign(picture, only: Classified, reader):
+    """Tell whether the reader takes a picture's only Region for a sign.
+
+    It is asked where the digit networks, which learned no signs, may take one for a
+    digit.
+    """
+    if not reader or only.digit not in LIKE_SIGNS or _is_small(picture):
+        return False
+    ink = only.region.ink
+    scale = HEIGHT / max(ink.shape)
+    margin = max(ink.shape)
+    gray = resized(np.pad(255 - ink, margin, constant_values=255), scale)
+    marks = peaks(reader.answers(gray), BORDER)
+    signs = marks.boxes[~marks.are_digits & (marks.confidences >= LIKELY)]
+    place = scale * np.array([margin, margin, *ink.shape[::-1]])
+    both, area, _ = overlaps(place, signs)
+    return bool((both > area / 2).any())
+
+
 def _read(reading, only, networks, threshold):
     """Return a Reading with what is read of confidence >= `threshold`.
 
@@ -222,7 +252,7 @@ def _read(reading, only, networks, threshold):
         return _with_marks(reading, _from(marks, threshold))
     view = views.best_view(reading.picture, networks.reader)
     marks = _from(view.marks, threshold)
-    if only and not len(marks.boxes):  # a pen that it does not know
+    if only and not len(marks.boxes) and _is_small(reading.picture):
         view = views.View(_as_marks([only]))
         marks = _from(view.marks, threshold)
     upright = reading._replace(
