@@ -225,14 +225,18 @@ def test_only_the_pictures_of_a_batch_are_held():
 
 @pytest.mark.parametrize("path", LONE, ids=lambda path: path.name)
 def test_one_digit_is_read_without_the_reader(path, shipped):
-    (reading,) = read_pictures([path], Networks(shipped, NeverAsked()), 0.5)
+    """Only of a 1 or a 7 it is asked whether it is a sign."""
+    is_like_sign = path.stem[0] in "17"
+    reader = FakeReader([], SHAPE) if is_like_sign else NeverAsked()
+    (reading,) = read_pictures([path], Networks(shipped, reader), 0.5)
+    assert not is_like_sign or len(reader.asked) == 1
     assert reading.rows == reading.text == [path.stem[:-1]]
     assert reading.turned == 0 and not reading.signs
 
 
 def test_boxes_are_in_pixels_of_the_file(seven, shipped):
     large = cv2.resize(seven, (2500, 3000), interpolation=cv2.INTER_CUBIC)
-    reading = reading_of(large, Networks(shipped, NeverAsked()))
+    reading = reading_of(large, Networks(shipped, FakeReader([], SHAPE)))
     (found,) = reading.digits
     assert found.digit == 7
     np.testing.assert_allclose(found.box, np.array([21, 21, 58, 83]) * 25, atol=60)
@@ -333,10 +337,49 @@ SLASH = written("/")
         (TWO_BARS, 0.6, [], []),
     ],
 )
-def test_one_region_in_which_the_reader_finds_no_digit(bars, confidence, marks, rows):
+def test_one_region_of_a_small_picture_in_which_the_reader_finds_no_digit(
+    bars, confidence, marks, rows, monkeypatch
+):
+    monkeypatch.setattr(pipeline, "SMALL", 1 + max(SHAPE))
     networks = Networks(FakeClassifier((3, confidence)), FakeReader(marks, SHAPE))
     reading = reading_of(with_bars(*bars), networks)
     assert list(reading.rows) == rows and not reading.signs
+
+
+def test_one_region_of_a_larger_picture_in_which_the_reader_finds_nothing():
+    networks = Networks(FakeClassifier((3, 0.6)), FakeReader([], SHAPE))
+    assert not reading_of(with_bars(*LONE_BAR), networks).digits
+
+
+class SignReader:
+    """Takes whatever it is shown for a sign, of the whole size of its ink."""
+
+    def answers(self, picture):
+        """Return the answers of a FakeReader that finds a bracket where ink is."""
+        ys, xs = np.nonzero(picture < 128)
+        box = xs.min(), ys.min(), np.ptp(xs) + 1, np.ptp(ys) + 1
+        mark = MARKS.index("("), *map(int, box), 4.0
+        return FakeReader([mark], picture.shape).answers(picture)
+
+
+@pytest.mark.parametrize(
+    ("label", "flags", "rows"),
+    [
+        (1, {}, []),
+        (7, {}, []),
+        (3, {}, ["3"]),  # no sign looks like it
+        (1, {"single": True}, ["1"]),
+    ],
+)
+def test_a_sure_one_that_the_reader_takes_for_a_sign(label, flags, rows):
+    networks = Networks(FakeClassifier((label, 0.99)), SignReader())
+    assert list(reading_of(with_bars(*LONE_BAR), networks, **flags).rows) == rows
+
+
+def test_a_sure_one_in_a_small_picture(monkeypatch):
+    monkeypatch.setattr(pipeline, "SMALL", 1 + max(SHAPE))
+    networks = Networks(FakeClassifier((1, 0.99)), NeverAsked())
+    assert reading_of(with_bars(*LONE_BAR), networks).rows == ["1"]
 
 
 @pytest.fixture(scope="module")
@@ -464,8 +507,9 @@ def test_boxes_are_in_the_upright_picture(degrees, scale):
     np.testing.assert_array_equal(reading.picture, picture)
 
 
-def test_one_region_of_a_picture_that_seems_turned():
+def test_one_region_of_a_picture_that_seems_turned(monkeypatch):
     """What the digit networks read in it lies in the picture as it is."""
+    monkeypatch.setattr(pipeline, "SMALL", 1 + max(SHAPE))
     marks = written("25", confidence=0.7)
     networks = Networks(FakeClassifier((3, 0.8)), CornerReader(marks, SHAPE))
     lying = turned(cornered(SHAPE), 90)
