@@ -231,8 +231,8 @@ def _is_sign(picture, only: Classified, reader):
     if not reader or only.digit not in LIKE_SIGNS or _is_small(picture):
         return False
     ink = only.region.ink
-    scale = HEIGHT / max(ink.shape)
     margin = max(ink.shape)
+    scale = HEIGHT / margin
     gray = resized(np.pad(255 - ink, margin, constant_values=255), scale)
     marks = peaks(reader.answers(gray), BORDER)
     signs = marks.boxes[~marks.are_digits & (marks.confidences >= LIKELY)]

@@ -50,7 +50,7 @@ PIECES, EPOCHS, BATCH = 100_000, 5, 32
 PEAK_LEARNING_RATE, WARM_UP = 0.02, 0.15
 WEIGHT_DECAY = 0.05
 AVERAGE_DECAY = 0.995  # of the averaged weights, per step
-NS_STEPS = 3  # of Muon: fewer than its 5 save time
+NEWTON_SCHULZ_STEPS = 3  # of Muon: fewer than its 5 save time
 HELD_OUT = 2_000  # pieces
 FAR = 0.4  # of a digit's height: what is read farther from its middle is another one
 TRAINING, VALIDATION = 3, 4  # they draw their own pages
@@ -380,7 +380,7 @@ def fit(
     keras.utils.set_random_seed(seed)
     model, batches = network(), len(pictures) // BATCH
     schedule = OneCycle(PEAK_LEARNING_RATE, EPOCHS * batches, WARM_UP)
-    optimizer = muon(schedule, WEIGHT_DECAY, AVERAGE_DECAY, NS_STEPS)
+    optimizer = muon(schedule, WEIGHT_DECAY, AVERAGE_DECAY, NEWTON_SCHULZ_STEPS)
     optimizer.build(model.trainable_variables)
 
     @tf.function
