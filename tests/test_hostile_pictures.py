@@ -15,6 +15,7 @@ from PIL import Image
 import load_model
 from conftest import ROOT
 from digits.model.reader import OUTPUTS, STRIDE, bordered
+from digits.reading import decode
 
 LARGEST_MEMORY = 1 << 20  # kilobytes
 MOST_SECONDS = 10  # of the processor: on two idle cores, 5 by the clock
@@ -44,10 +45,16 @@ def read(path, capsys):
 
 
 def assert_one_line(path, capsys):
+    """Assert that a file gives one line, or each page of a TIFF file one."""
     status, out, err = read(path, capsys)
     lines = [*out.splitlines(), *err.splitlines()]
-    assert len(lines) == 1, lines
-    assert lines[0].startswith(f"{path}: ")
+    if len(lines) == 1:
+        assert lines[0].startswith(f"{path}: ")
+    else:
+        names = sorted(line.partition(": ")[0] for line in lines)
+        pages = range(1, len(lines) + 1)
+        assert names == sorted(f"{path}[{page}]" for page in pages)
+        assert path.read_bytes()[:4] in decode.TIFF
     assert status == (1 if err else 0)
 
 
