@@ -247,12 +247,16 @@ def test_one_number_fits_on_the_sheet(examples):
 
 def test_digits_stand_in_their_boxes(examples, monkeypatch):
     """The middle of each digit is between the uprights of its box or tooth."""
-    monkeypatch.setattr(sheets, "bars", lambda *_: None)
+    barred = []
+    monkeypatch.setattr(sheets, "bars", lambda *_: barred.append(True))
     for seed in range(20):
         sheet = sheet_of(seed, 20.0)
         hand = Hand(examples, sheet.random)
         hand.slant = 0
+        barred.clear()
         page.boxed(sheet, hand)
+        if barred:  # there may be no boxes
+            continue
         lines = np.concatenate(sheet.printing)
         uprights = lines[lines[:, 0, 0] == lines[:, 1, 0]]
         edges = np.sort(uprights[:, 0, 0]).reshape(-1, 2)
@@ -282,20 +286,27 @@ def test_neighbours_of_one_digit_are_cut():
 
 @pytest.mark.parametrize("count", [1, 7])
 def test_combs(count, monkeypatch):
-    monkeypatch.setattr(sheets, "bars", lambda *_: None)
-    sheet = sheet_of()
-    comb(sheet, np.array([10, 5, 120, 40]), count)
-    lines = np.concatenate(sheet.printing)
-    assert bounds(lines)[3] == 40 and bounds(lines)[1] >= 5
-    assert 10 <= lines[..., 0].min() <= 12 and 118 <= lines[..., 0].max() <= 120
-    assert len(lines) in (3 * count, 4 * count)
+    barred = []
+    monkeypatch.setattr(sheets, "bars", lambda *_: barred.append(True))
+    for seed in range(20):
+        sheet = sheet_of(seed)
+        barred.clear()
+        comb(sheet, np.array([10, 5, 120, 40]), count)
+        lines = np.concatenate(sheet.printing)
+        if not barred:
+            assert bounds(lines)[3] == 40 and bounds(lines)[1] >= 5
+            assert 10 <= lines[..., 0].min() <= 12 and 118 <= lines[..., 0].max() <= 120
+            assert len(lines) in (3 * count, 4 * count)
 
 
 def test_bars_stand_between_the_boxes_of_some_combs(monkeypatch):
-    printed = []
+    printed, alone = [], 0
     monkeypatch.setattr(sheets, "bars", lambda sheet, *where: printed.append(where))
     for seed in range(500):
-        comb(sheet_of(seed), np.array([10, 5, 130, 40]), 4)
+        sheet = sheet_of(seed)
+        comb(sheet, np.array([10, 5, 130, 40]), 4)
+        alone += sum(map(len, sheet.printing)) <= 4  # no more than a frame
+    assert alone / 500 == pytest.approx(0.4 * 0.6, abs=0.06)
     assert len(printed) / 500 == pytest.approx(0.4, abs=0.06)
     # Some stand at both ends too.
     assert {len(middles) for middles, *_ in printed} == {3, 5}
@@ -310,16 +321,16 @@ def test_bars_are_solid():
         sheet = sheet_of(seed)
         bars(sheet, np.array([30, 80]), 4, 36)
         lines = np.concatenate(sheet.printing)
-        is_upright = lines[:, 0, 0] == lines[:, 1, 0]
-        is_level = lines[:, 0, 1] == lines[:, 1, 1]
+        across, down = np.abs(lines[:, 1] - lines[:, 0]).T
+        is_upright, is_level = down > across, down == 0
         assert (is_upright != is_level).all()
         serifs += is_level.any()
         ink = page.drawn(lines[is_upright], 0.7)
         for middle in (30, 80):
             across = ink[19:21, middle - 12 : middle + 12]
             left, _, right, _ = ink_box(across)
-            assert (across[:, left:right] > 0.5).all()  # without gaps
-            assert abs((left + right) / 2 - 12) <= 1
+            assert (across[:, left:right] > 0.3).all()  # without gaps
+            assert abs((left + right) / 2 - 12) <= 2
             widths.add(int(right - left))
         lengths.add(round(float(np.ptp(lines[is_upright][:, :, 1])) / 4))
     # Of digits of 30 pixels, between 4 and 36; ends differ by up to a third.

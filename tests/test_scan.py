@@ -66,6 +66,7 @@ def kinds(monkeypatch):
     calls = []
     for kind in ("drawn", "bilevel", "gray"):
         monkeypatch.setattr(scan, kind, lambda *_, kind=kind: calls.append(kind))
+    monkeypatch.setattr(scan, "enlarged", lambda *_: calls.append("enlarged"))
     return calls
 
 
@@ -74,9 +75,10 @@ def test_every_kind_of_picture_has_its_share(kinds, is_printed_only):
     ink = number(25) * (not is_printed_only)
     for random in generators(1000):
         scan.scanned(ink, frame(), 25, random)
-    assert kinds.count("bilevel") / 1000 == pytest.approx(0.22, abs=0.04)
+    assert kinds.count("bilevel") / 1000 == pytest.approx(0.2, abs=0.04)
     assert kinds.count("drawn") / 1000 == pytest.approx(0.15, abs=0.04)
-    assert len(kinds) == 1000
+    assert kinds.count("enlarged") / 1000 == pytest.approx(0.1, abs=0.03)
+    assert len(kinds) - kinds.count("enlarged") == 1000
 
 
 def test_empty_sheets_are_gray(kinds):
@@ -84,7 +86,7 @@ def test_empty_sheets_are_gray(kinds):
     blank = np.zeros(SHAPE, np.float32)
     for random in generators(50):
         scan.scanned(blank, blank, 25, random)
-    assert set(kinds) == {"gray"} and len(kinds) == 50
+    assert set(kinds) == {"gray", "enlarged"} and kinds.count("gray") == 50
 
 
 def test_the_texture_of_empty_sheets_is_mostly_faint(monkeypatch):
@@ -269,6 +271,18 @@ def test_low_resolution_keeps_the_mean_and_loses_fine_detail():
         assert seen.shape == SHAPE
         assert seen.mean() == pytest.approx(0.5, abs=0.05) and seen.std() < 0.2
         assert scan.low_resolution(checks, 9, random) is checks
+
+
+@pytest.mark.parametrize(("height", "is_changed"), [(22, True), (60, True), (9, False)])
+def test_enlarged_pictures_have_lost_fine_detail(height, is_changed):
+    """At most half of the resolution, and none where digits are small already."""
+    checks = np.uint8(255 * (np.indices(SHAPE).sum(axis=0) % 2))
+    coarse = np.uint8(255 * (np.indices(SHAPE).sum(axis=0) // 6 % 2))
+    for random in generators(20):
+        seen = scan.enlarged(checks, height, random)
+        assert seen.shape == SHAPE and seen.dtype == np.uint8
+        assert (seen.std() < 0.5 * checks.std()) == is_changed
+        assert scan.enlarged(coarse, height, random).std() > 0.5 * coarse.std()
 
 
 def test_blur_keeps_the_brightness_of_a_flat_picture():

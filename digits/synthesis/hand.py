@@ -14,18 +14,20 @@ from digits.model.reader import MARKS
 from digits.synthesis import forms
 from digits.synthesis.strokes import LETTERS, LIKE_DIGITS, parse, smooth
 
-OWN_FORMS = 0.5  # share of a writer's digits with a form of forms.DIGITS, not MNIST's
+OWN_FORMS = 0.45  # share of a writer's digits with a form of forms.DIGITS, not MNIST's
+MORE_OWN_FORMS = {"1": 0.75, "7": 0.65}  # which differ most between schools
 CROSSED = 0.3  # share of MNIST's 7s that get a bar
 SMALL_ZEROS = 0.15  # share of writers whose zeros are smaller than other digits …
 ZERO = 0.45, 0.9  # … by so much
 SLANTS = 0.22, 0.5  # standard deviation: of most writers, and of some
+PROPORTIONS = 0.25, 0.12  # standard deviation: of a writer's, of a digit's to them
 HABIT = 0.6  # share of digits that repeat the writer's own example
 JOINED = 0.3  # share of writers who join some digits
 FARTHEST_JOINT = 0.9  # digits farther apart are not joined
-GAPS = (-0.12, 0.06), (0.05, 0.3), (0.3, 1.0)  # between digits: tight, normal, wide …
-GAP_SHARES = 0.2, 0.5, 0.3  # … and the shares of the writers
-LEAST_ADVANCE = 0.7  # times a digit's width: narrow digits overlap less
-CLOSEST = 0.26  # from a digit's left end to the next one's: two 1s are not one
+GAPS = (-0.08, 0.06), (0.05, 0.3), (0.3, 1.0)  # between digits: tight, normal, wide …
+GAP_SHARES = 0.15, 0.55, 0.3  # … and the shares of the writers
+LEAST_ADVANCE = 0.8  # times a digit's width: narrow digits overlap less
+CLOSEST = 0.3  # from a digit's left end to the next one's: two 1s are not one
 NO_MARK = -2  # of letters, joints, scribbles
 CURVE = 6  # segments for each pair of points that define a curve
 
@@ -64,9 +66,10 @@ class Hand:
         self.slant = random.normal(0.12, SLANTS[random.random() < 0.1])
         self.aspect = np.exp(random.normal(-0.07, 0.22))
         self.tremble = random.uniform(0.005, 0.04)
+        self.proportions = random.normal(0, PROPORTIONS[0], 2)
         self.wobble = random.uniform(0, 0.05)
         self.uneven = random.uniform(0, 0.1), random.uniform(0, 0.1)  # size, base line
-        self.joins = random.uniform(0, 0.6) if random.random() < JOINED else 0
+        self.joins = random.uniform(0, 0.5) if random.random() < JOINED else 0
         self.gap = random.uniform(*GAPS[random.choice(3, p=GAP_SHARES)])
         is_small = random.random() < SMALL_ZEROS
         self.sizes = {"0": random.uniform(*ZERO)} if is_small else {}
@@ -119,7 +122,7 @@ class Hand:
     def glyph(self, character: str) -> np.ndarray:
         """Return a digit or sign, upright."""
         random = self.random
-        glyph = self.bent(self.example(character))
+        glyph = self.bent(self.proportioned(self.example(character)))
         size = self.sizes.get(character, 1) * np.exp(random.normal(0, self.uneven[0]))
         stretch = np.exp(random.normal(0, 0.08))
         glyph *= np.array([size * stretch * self.aspect, size], np.float32)
@@ -134,8 +137,9 @@ class Hand:
         A writer has for each digit either a drawn form or MNIST's digits.
         """
         random = self.random
+        share = MORE_OWN_FORMS.get(character, OWN_FORMS)
         own, number = self.habits.setdefault(
-            character, (random.random() < OWN_FORMS, int(random.integers(1 << 30)))
+            character, (random.random() < share, int(random.integers(1 << 30)))
         )
         if random.random() > HABIT:
             number = int(random.integers(1 << 30))
@@ -157,6 +161,16 @@ class Hand:
             moved[1:][same] = moved[:-1][same]  # a corner stays one
             parts.append(curve(moved))
         return np.concatenate(parts)
+
+    def proportioned(self, glyph: np.ndarray) -> np.ndarray:
+        """Return a glyph whose waist is higher or lower, and more to one side."""
+        low, high = glyph.min(axis=(0, 1)), glyph.max(axis=(0, 1))
+        size = np.maximum(high - low, 1e-3)
+        place = np.pi * (glyph - low) / size
+        shift = self.proportions + self.random.normal(0, PROPORTIONS[1], 2)
+        shift = np.clip(shift, -0.6, 0.6)  # beyond 1 or -1, strokes would turn back
+        moved = shift / np.pi * size * np.sin(place)
+        return glyph + moved.astype(np.float32)
 
     def bent(self, glyph: np.ndarray) -> np.ndarray:
         """Return a glyph bent by slow waves."""

@@ -15,7 +15,9 @@ from digits.model.reader import SIGNS, with_paper
 from digits.synthesis import scan
 from digits.synthesis.hand import Hand, bounds, extent
 from digits.synthesis.sheet import (
+    ALL_SIZES,
     HEIGHT,
+    OTHER_SIZES,
     SIZES,
     WIDTH,
     Sheet,
@@ -27,7 +29,7 @@ from digits.synthesis.sheet import (
 )
 from digits.synthesis.texts import number_text, plain
 
-PENS = 0.03, 0.15  # of a digit's height: the width of the stroke
+PENS = 0.035, 0.13  # of a digit's height: the width of the stroke
 FINE = 2  # pixels of the drawing for each pixel of the piece, each way
 SHIFT = 4  # OpenCV draws at 16ths of a pixel
 RULED = 0.25  # share of the sheets that are ruled
@@ -148,7 +150,9 @@ def one_digit(sheet: Sheet, hand: Hand) -> None:
 def no_digit(sheet: Sheet, hand: Hand) -> None:
     """Write letters or signs, scribble, print frames, or leave the sheet empty."""
     random = sheet.random
-    kind = random.choice(6, p=(0.12, 0.34, 0.1, 0.08, 0.08, 0.28))
+    kind = random.choice(6, p=(0.12, 0.3, 0.1, 0.08, 0.18, 0.22))
+    if kind > 2:  # nothing is written in the hand's size
+        sheet.height = float(np.exp(random.uniform(*np.log(ALL_SIZES))))
     if kind == 0:
         glyphs = hand.word(int(random.integers(2, 8)))
         sheet.write(glyphs, *random.uniform(0, [WIDTH / 2, HEIGHT / 2]))
@@ -160,11 +164,20 @@ def no_digit(sheet: Sheet, hand: Hand) -> None:
     elif kind == 3:
         for _ in range(random.integers(1, 4)):
             scribble(sheet)
+    elif kind == 4 and random.random() < 0.6:
+        small_boxes(sheet, hand)
     elif kind == 4:
         for _ in range(random.integers(1, 3)):
             corner = random.uniform(0, [WIDTH, HEIGHT])
             opposite = corner + random.uniform(5, [90, 50])
             frame(sheet, np.concatenate([corner, opposite]))
+
+
+def small_boxes(sheet: Sheet, hand: Hand) -> None:
+    """Write digits that are too small to be read into boxes, which look like zeros."""
+    sheet.is_readable = False
+    sheet.height = sheet.random.uniform(*OTHER_SIZES[0])
+    boxed(sheet, hand)
 
 
 def lone_sign(sheet: Sheet, hand: Hand) -> None:

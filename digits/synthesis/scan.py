@@ -2,7 +2,7 @@
 
 The tiles are gray and small, and the reader of numbers learns from them. Lengths of
 print, texture and blur are shares of the digits' height. Three kinds of picture exist:
-gray (63 %), bilevel as scanners of forms store it (22 %) and drawn by a program (15 %).
+gray (65 %), bilevel as scanners of forms store it (20 %) and drawn by a program (15 %).
 
 A grid below is np.indices((H, W), np.float32): y and x of each pixel. A pattern is
 (H, W) float32, 0 (paper) to 1 (print).
@@ -16,9 +16,12 @@ import numpy as np
 from digits.synthesis.paper import as_jpeg
 
 DRAWINGS = 0.15  # share of the pictures that a drawing program made
-BILEVEL = 0.22  # share of the pictures that are black and white
-FAINT = 0.06  # share of the gray pictures whose ink is hardly darker than the paper
-FAINTEST = 0.06  # of the paper's brightness that the ink takes away
+BILEVEL = 0.2  # share of the pictures that are black and white
+FAINT = 0.03  # share of the gray pictures whose ink is hardly darker than the paper
+FAINTEST = 0.1  # of the paper's brightness that the ink takes away
+ENLARGED = 0.1  # share of the pictures that were small, and are searched enlarged …
+SMALL = 10, 17  # … with digits of so many pixels …
+LARGEST_SCALE = 2  # … or half as large as they are searched (digits.reading.find)
 EDGES = {"sheet": 0.03, "finger": 0.02, "border": 0.03}  # shares of the pictures
 
 
@@ -34,10 +37,24 @@ def scanned(
     is_empty = not (ink.any() or printed.any())
     kind = 1 if is_empty else random.random()  # only gray sheets have texture
     if kind < DRAWINGS:
-        return drawn(ink, printed, random)
-    if kind < DRAWINGS + BILEVEL:
-        return bilevel(ink, printed, height, random)
-    return gray(ink, printed, height, random)
+        picture = drawn(ink, printed, random)
+    elif kind < DRAWINGS + BILEVEL:
+        picture = bilevel(ink, printed, height, random)
+    else:
+        picture = gray(ink, printed, height, random)
+    return enlarged(picture, height, random) if random.random() < ENLARGED else picture
+
+
+def enlarged(
+    picture: np.ndarray, height: float, random: np.random.Generator
+) -> np.ndarray:
+    """Return a picture (H, W) uint8 that was small and is searched in a larger size."""
+    scale = max(random.uniform(*SMALL) / height, 1 / LARGEST_SCALE)
+    if scale >= 1:
+        return picture
+    size = [max(1, round(side * scale)) for side in picture.shape[::-1]]
+    small = cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
+    return cv2.resize(small, picture.shape[::-1], interpolation=cv2.INTER_CUBIC)
 
 
 def drawn(
@@ -107,16 +124,16 @@ def gray(
     ink, printed: (H, W) float32, 0 to 1; height: of the digits in pixels.
     """
     faint = random.random() < FAINT
-    dark = 1 - 0.7 * random.random() ** 1.3
+    dark = 1 - 0.65 * random.random() ** 1.5
     contrast = random.uniform(FAINTEST, 0.2) if faint else dark
     if not ink.any():  # the faintest texture is to be told from writing
         contrast *= random.random() ** 2
     depth = min(contrast / solid(ink), 1)
-    sheet = paper(ink.shape, height, contrast * random.uniform(0.1, 0.55), random)
+    sheet = paper(ink.shape, height, contrast * random.uniform(0.05, 0.45), random)
     covered = pressed(ink, height, random)
     picture = written(sheet, covered, printed, depth, random)
     picture = edged(picture, ink, height, random) * light(ink.shape, random)
-    if random.random() < 0.12:
+    if random.random() < 0.07:
         picture = low_resolution(picture, height, random)
     picture = exposed(blurred(picture, height, random), contrast, random)
     step = contrast * float(picture.mean())
@@ -422,7 +439,7 @@ def pressed(ink: np.ndarray, height: float, random: np.random.Generator) -> np.n
     size = height * random.uniform(0.2, 1)
     pressure = 1 + random.uniform(0, 0.2) * noise(ink.shape, (size, size), random)
     covered = ink * np.clip(pressure, 0.5, 1)
-    pen = random.choice(4, p=(0.55, 0.13, 0.16, 0.16))
+    pen = random.choice(4, p=(0.7, 0.08, 0.11, 0.11))
     if pen == 0:
         return covered
     return covered * (dry, streaky, grainy)[pen - 1](ink.shape, height, random)
@@ -459,7 +476,7 @@ def grainy(
 def worn(printed: np.ndarray, height: float, random: np.random.Generator) -> np.ndarray:
     """Return printed lines (H, W) float32 with gaps, as bad scans show them."""
     size = max(1.0, height * random.uniform(0.1, 0.6))
-    kept = noise(printed.shape, (size, size), random) > random.uniform(-0.8, 0.6)
+    kept = noise(printed.shape, (size, size), random) > random.uniform(-1, 0.8)
     return printed * kept
 
 
@@ -595,7 +612,7 @@ def noisy(picture: np.ndarray, most: float, random: np.random.Generator) -> np.n
     if random.random() < 0.3:
         grains = cv2.GaussianBlur(grains, (0, 0), random.uniform(0.5, 1))
         grains /= grains.std()
-    return picture + min(most, 14 * random.random() ** 2) * grains
+    return picture + min(most, 14 * random.random() ** 3) * grains
 
 
 def compressed(
@@ -629,7 +646,7 @@ def thresholded(
     fills loops where it is high.
     """
     size = max(1.0, height * random.uniform(0.02, 0.06))
-    rough = contrast * random.uniform(0, 0.12)
+    rough = contrast * 0.12 * random.random() ** 2
     picture = picture + rough * noise(picture.shape, (size, size), random)
     white = float(np.median(picture))
     share = random.uniform(0.3, 0.6)
@@ -664,7 +681,7 @@ def specked(picture: np.ndarray, random: np.random.Generator) -> np.ndarray:
     for colour in (0, 255):
         if random.random() < 0.5:
             continue
-        count = int(picture.size * 0.01 * random.random() ** 3)
+        count = int(picture.size * 0.008 * random.random() ** 4)
         y, x = random.integers((0, 0), picture.shape, (count, 2)).T
         wider = random.integers(0, 2, count)
         picture[y, x] = colour

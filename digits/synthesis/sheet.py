@@ -10,7 +10,8 @@ from digits.synthesis.hand import NO_MARK, Glyph, curve
 WIDTH, HEIGHT = 112, 40  # of a piece
 SIZES = 16, 28  # the height of a digit that is read
 OFF_SIZE = 0.2  # share of the sheets whose digits are smaller or larger:
-OTHER_SIZES = (5, 11), (38, 110)
+OTHER_SIZES = (5, 12), (38, 110)
+ALL_SIZES = 5, 110  # to which texture, frames and scribbles without digits fit
 STEEP = 0.08  # share of the sheets that lie crooked
 ANGLES = 2.5, 15  # degrees, standard deviation: of other sheets, and of those
 
@@ -73,7 +74,7 @@ def frame(sheet: Sheet, box: np.ndarray) -> None:
 
 
 def comb(sheet: Sheet, box: np.ndarray, count: int) -> None:
-    """Print `count` boxes beside each other, or the teeth of a comb, within a box."""
+    """Print what parts `count` digits: boxes, the teeth of a comb, or bars."""
     random = sheet.random
     left, top, right, bottom = box
     is_comb = random.random() < 0.3
@@ -82,6 +83,9 @@ def comb(sheet: Sheet, box: np.ndarray, count: int) -> None:
     edges = np.linspace(left, right, count + 1)
     if random.random() < 0.4:
         bars(sheet, edges if random.random() < 0.3 else edges[1:-1], top, bottom)
+        if random.random() < 0.6:
+            frame(sheet, box)
+            return
     for start, end in zip(edges[:-1] + apart, edges[1:] - apart, strict=True):
         sheet.print_lines((start, tooth, start, bottom), (end, tooth, end, bottom))
         sheet.print_lines((start, bottom, end, bottom))
@@ -90,7 +94,7 @@ def comb(sheet: Sheet, box: np.ndarray, count: int) -> None:
 
 
 def bars(sheet: Sheet, middles: np.ndarray, top: float, bottom: float) -> None:
-    """Print upright bars between boxes: wide, worn, often shorter than the boxes.
+    """Print upright bars between digits: wide, worn, often shorter than the boxes.
 
     Some have serifs, so that they look like an I.
     """
@@ -102,8 +106,11 @@ def bars(sheet: Sheet, middles: np.ndarray, top: float, bottom: float) -> None:
     for middle in middles:
         ends = np.array([top + shorter[0], bottom - shorter[1]])
         first, last = ends + sheet.height * random.normal(0, uneven, 2)
+        lean = sheet.height * random.normal(0, uneven / 2)
         for x in np.arange(-half, half, 0.7):  # lines as near as to be one
-            sheet.print_lines((middle + x, first, middle + x, last))
+            worn = sheet.height * random.normal(0, uneven / 2, 2)
+            upper, lower = first + worn[0], last + worn[1]
+            sheet.print_lines((middle + x + lean, upper, middle + x - lean, lower))
         if has_serifs:
             for y in (first, last):
                 sheet.print_lines((middle - serif, y, middle + serif, y))

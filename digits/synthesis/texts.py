@@ -6,6 +6,8 @@ from digits.model.classifier import DIGITS
 from digits.model.reader import SIGNS
 
 OPERATORS = "+-\N{MULTIPLICATION SIGN}\N{DIVISION SIGN}=/"
+BENFORD = 0.4  # share of the numbers whose first digit follows Benford's law:
+FIRST = np.log10(1 + 1 / np.arange(1, 10))  # shares of 1 to 9
 
 
 def number_text(random: np.random.Generator) -> str:
@@ -16,9 +18,11 @@ def number_text(random: np.random.Generator) -> str:
 
 
 def plain(random: np.random.Generator, least: int = 1, most: int = 8) -> str:
-    """Return `least` to `most` digits; zeros and repetitions are frequent."""
+    """Return `least` to `most` digits; zeros, repetitions, a first 1 are frequent."""
     count = random.integers(least, most + 1)
     text = "".join(DIGITS[digit] for digit in random.integers(10, size=count))
+    if random.random() < BENFORD:
+        text = DIGITS[random.choice(9, p=FIRST) + 1] + text[1:]
     if count > 2 and random.random() < 0.25:
         zeros = random.integers(1, count)
         return text[:-zeros] + "0" * zeros
