@@ -4,7 +4,7 @@ import pytest
 from conftest import FakeReader
 from digits.model.classifier import DIGITS
 from digits.model.reader import MARKS, OUTPUTS, PRESENCE, SIZE
-from digits.reading.find import LOW, Marks, distinct, find, sizes
+from digits.reading.find import LOW, Marks, distinct, find, resized, scales_of
 
 
 def marks_of(boxes, confidences, labels=DIGITS):
@@ -197,7 +197,8 @@ def test_marks_are_joined_in_order():
     ],
 )
 def test_sizes(shape, heights):
-    found = [picture.shape for picture in sizes(np.zeros(shape, np.uint8))]
+    gray = np.zeros(shape, np.uint8)
+    found = [resized(gray, scale).shape for scale in scales_of(shape)]
     assert [height for height, _ in found] == heights
     widths = np.array(heights) * shape[1] / shape[0]
     np.testing.assert_allclose([width for _, width in found], widths, atol=1.5)
@@ -206,7 +207,8 @@ def test_sizes(shape, heights):
 def test_the_sizes_show_the_picture():
     gray = np.full((400, 800), 200, np.uint8)
     gray[100:200, 600:700] = 10
-    for picture in sizes(gray)[:4]:
+    for scale in scales_of(gray.shape)[:4]:
+        picture = resized(gray, scale)
         step = 400 / picture.shape[0]
         dark = np.argwhere(picture < 100)
         first, last = dark.min(axis=0), dark.max(axis=0) + 1

@@ -4,7 +4,7 @@ import pytest
 
 from conftest import CornerReader, FakeReader, cornered, logit
 from digits.model.reader import MARKS
-from digits.reading.find import Marks, sizes
+from digits.reading.find import Marks, scales_of
 from digits.reading.views import TURNS, View, best_view, turned, views
 
 SHAPE = 200, 300
@@ -96,21 +96,22 @@ def test_light_on_dark_where_the_picture_does_not_tell():
 def test_where_no_mark_is_found_turning_is_not_tried():
     reader = FakeReader([], SHAPE)
     best_view(cornered(SHAPE), reader)
-    assert len(reader.asked) == 2 * len(sizes(np.zeros(SHAPE, np.uint8)))
+    assert len(reader.asked) == 2 * len(scales_of(SHAPE))
 
 
 def test_where_there_is_no_ink_no_other_view_is_tried():
     reader = FakeReader([], SHAPE)
     best_view(np.full((*SHAPE, 3), 230, np.uint8), reader)
-    assert len(reader.asked) == len(sizes(np.zeros(SHAPE, np.uint8)))
+    assert len(reader.asked) == len(scales_of(SHAPE))
 
 
 @pytest.mark.parametrize(("confidence", "is_sure"), [(0.93, True), (0.87, False)])
 def test_where_digits_are_sure_no_other_view_is_tried(confidence, is_sure):
     reader = FakeReader(row(confidence, confidence), SHAPE)
     best_view(cornered(SHAPE), reader)
-    once = len(sizes(np.zeros(SHAPE, np.uint8)))
-    assert len(reader.asked) == (1 if is_sure else 5) * once
+    once = len(scales_of(SHAPE))
+    turned = 3 * 2  # in two sizes each
+    assert len(reader.asked) == (once if is_sure else 2 * once + turned)
 
 
 def test_the_turned_may_be_left_out():
@@ -136,6 +137,8 @@ def test_one_digit_does_not_tell_what_is_up():
         ([0.89, 0.89, 0.89], [0.99, 0.99], 0),
         ([0.51], [0.6, 0.6], 0),  # unsure itself
         ([0.51], [0.9, 0.9], 180),
+        ([0.51], [0.95, 0.85], 180),  # sure on average
+        ([0.51], [0.95, 0.8], 0),
         ([0.94], [0.99, 0.99, 0.99], 0),  # the first view is sure
     ],
 )

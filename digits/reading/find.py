@@ -5,6 +5,8 @@ is searched in several sizes, and of what is found at one place the surest count
 """
 
 import functools
+import math
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import cv2
@@ -80,29 +82,33 @@ class Marks(NamedTuple):
         return Marks(*map(np.concatenate, zip(self, other, strict=True)))
 
 
-def find(gray: np.ndarray, reader: Reader) -> Marks:
+def find(
+    gray: np.ndarray, reader: Reader, scales: Sequence[float] | None = None
+) -> Marks:
     """Return the Marks of a gray picture (H, W) uint8 with dark ink on light paper.
 
-    They are in the order of `distinct`.
+    scales: the sizes in which it is searched, in its own; all that `scales_of` names
+    unless given. The marks are in the order of `distinct`.
     """
     found = []
-    for picture in sizes(gray):
+    for scale in scales_of(gray.shape) if scales is None else scales:
+        picture = resized(gray, scale)
         marks = _inside(peaks(reader.answers(picture), BORDER), picture.shape)
-        scale = np.divide(gray.shape, picture.shape)[::-1]
-        boxes = marks.boxes * np.tile(scale, 2).astype(np.float32)
+        ratio = np.divide(gray.shape, picture.shape)[::-1]
+        boxes = marks.boxes * np.tile(ratio, 2).astype(np.float32)
         found.append(marks._replace(boxes=boxes))
     return distinct(functools.reduce(Marks.joined, found))
 
 
-def sizes(gray: np.ndarray) -> list[np.ndarray]:
-    """Return a gray picture (H, W) uint8 in the sizes in which it is searched."""
-    scale = 2.0 if min(gray.shape) < LOW else 1.0
-    step = LARGE_STEP if gray.size > LARGE else STEP
-    pictures = []
-    while scale >= 1 or scale * min(gray.shape) >= LEAST_SIDE:
-        pictures.append(resized(gray, scale))
+def scales_of(shape: tuple[int, int]) -> list[float]:
+    """Return the sizes, in its own, in which a picture of `shape` is searched."""
+    scale = 2.0 if min(shape) < LOW else 1.0
+    step = LARGE_STEP if math.prod(shape) > LARGE else STEP
+    scales = []
+    while scale >= 1 or scale * min(shape) >= LEAST_SIDE:
+        scales.append(scale)
         scale *= step
-    return pictures
+    return scales
 
 
 def resized(gray: np.ndarray, scale: float) -> np.ndarray:

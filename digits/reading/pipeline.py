@@ -21,6 +21,7 @@ from digits.model.classifier import DIGITS
 from digits.model.reader import BORDER, MARKS, Reader
 from digits.reading import layout, views
 from digits.reading.classify import Classified, DigitClassifier, classify
+from digits.reading.context import in_context
 from digits.reading.decode import SUFFIXES, Page, ending_of, pages
 from digits.reading.find import LIKELY, Marks, overlaps, peaks, resized
 from digits.reading.ink import extract_ink
@@ -251,7 +252,7 @@ def _read(reading, only, networks, threshold):
         marks = _as_marks(classify(regions, networks.classifier))
         return _with_marks(reading, _from(marks, threshold))
     view = views.best_view(reading.picture, networks.reader)
-    marks = _from(view.marks, threshold)
+    marks = _from(in_context(view.marks), threshold)
     if only and not len(marks.boxes) and _is_small(reading.picture):
         view = views.View(_as_marks([only]))
         marks = _from(view.marks, threshold)

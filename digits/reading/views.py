@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 
 from digits.model.reader import Reader
-from digits.reading.find import LIKELY, Marks, find
+from digits.reading.find import LIKELY, STEP, Marks, find
 from digits.reading.ink import coarse, extract_ink, is_light_on_dark
 
 TURNS = {
@@ -19,8 +19,9 @@ TURNS = {
     180: cv2.ROTATE_180,
     270: cv2.ROTATE_90_COUNTERCLOCKWISE,
 }  # by their degrees
-SURE = 0.9  # mean confidence of marks from which no other view is tried
-SUPERIOR = 1.3  # times as much sense as the first view: less is chance
+SURE = 0.9  # mean confidence of marks from which no other view is tried …
+SUPERIOR = 1.3  # … and of digits of another one; it makes so much more sense
+LARGEST = 27  # pixels: of the largest digits that the reader knows
 LEAST_TURNED = 2  # digits: a single one, as a 6 or a 1, does not tell what is up
 
 
@@ -61,8 +62,8 @@ def best_view(picture: np.ndarray, reader: Reader, may_be_turned: bool = True) -
     if first.is_sure or not extract_ink(picture).any():
         return first
     best = max(candidates, key=lambda view: view.sense)
-    is_better = best.is_sure and best.sense > SUPERIOR * first.sense
-    return best if is_better else first
+    is_sure = len(best.confidences) and best.confidences.mean() >= SURE
+    return best if is_sure and best.sense > SUPERIOR * first.sense else first
 
 
 def views(
@@ -75,10 +76,14 @@ def views(
     first = View(find(gray, reader))
     yield first
     yield View(find(255 - gray, reader))
-    if not (first.marks.presence >= LIKELY).any():
+    likely = first.marks.boxes[first.marks.presence >= LIKELY]
+    if not len(likely):
         return  # as on cloth: numbers that lie on their side look like something
+    # A digit that lies on its side is as wide as it is high when upright.
+    scale = LARGEST / float(np.median(likely[:, 2:].max(axis=1)))
+    scales = min(scale, 2.0), min(scale, 2.0) * STEP
     for degrees, code in turns.items():
-        view = View(find(cv2.rotate(gray, code), reader), degrees)
+        view = View(find(cv2.rotate(gray, code), reader, scales), degrees)
         if len(view.confidences) >= LEAST_TURNED:
             yield view
 
