@@ -108,7 +108,7 @@ class CornerReader(FakeReader):
     """One that finds its marks only where the picture's upper left corner is dark.
 
     It tells how a picture was turned, and whether it was inverted: see `cornered`. Of
-    others it only says that something is in the middle.
+    others it only says that something as high as its first mark is in the middle.
     """
 
     def answers(self, picture):
@@ -119,6 +119,9 @@ class CornerReader(FakeReader):
             middle = answers[answers.shape[0] // 2, answers.shape[1] // 2]
             middle[:] = 0
             middle[PRESENCE] = 0.5
+            if self.marks:
+                scale = (picture.size / np.prod(self.shape)) ** 0.5
+                middle[SIZE] = np.log(self.marks[0][4] * scale / TYPICAL)
         return answers
 
 
