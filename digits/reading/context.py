@@ -18,7 +18,7 @@ def in_context(marks: Marks) -> Marks:
     likely = np.flatnonzero(marks.confidences >= LIKELY)
     labels, are_digits = marks.labels[likely], marks.are_digits[likely]
     probabilities = marks.probabilities.copy()
-    for row in layout.rows_of(marks.boxes[likely], list(~are_digits)):
+    for row in layout.rows_of(marks.boxes[likely].tolist(), list(~are_digits)):
         first, *others = row.indices
         if labels[first] in BEHIND_DIGITS and others and are_digits[others[0]]:
             own = probabilities[likely[first]]  # a view of that row
