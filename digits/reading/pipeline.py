@@ -23,7 +23,7 @@ from digits.reading import layout, views
 from digits.reading.classify import Classified, DigitClassifier, classify
 from digits.reading.context import in_context
 from digits.reading.decode import SUFFIXES, Page, ending_of, pages
-from digits.reading.find import LIKELY, Marks, overlaps, peaks, resized
+from digits.reading.find import Marks, overlaps, peaks, resized
 from digits.reading.ink import extract_ink
 from digits.reading.normalise import is_mnist_image
 from digits.reading.segment import Region, all_ink, joined, segment
@@ -224,7 +224,7 @@ def _is_small(picture):
 
 
 def _is_sign(picture, only: Classified, reader):
-    """Tell whether the reader takes a picture's only Region for a sign.
+    """Tell whether a picture's only Region is to the reader rather a sign than a digit.
 
     It is asked where the digit networks, which learned no signs, may take one for a
     digit.
@@ -236,10 +236,12 @@ def _is_sign(picture, only: Classified, reader):
     scale = HEIGHT / margin
     gray = resized(np.pad(255 - ink, margin, constant_values=255), scale)
     marks = peaks(reader.answers(gray), BORDER)
-    signs = marks.boxes[~marks.are_digits & (marks.confidences >= LIKELY)]
     place = scale * np.array([margin, margin, *ink.shape[::-1]])
-    both, area, _ = overlaps(place, signs)
-    return bool((both > area / 2).any())
+    both, area, _ = overlaps(place, marks.boxes)
+    marks = marks.chosen(both > area / 2)
+    of_digits = marks.digit_probabilities.sum(axis=1)
+    of_signs = marks.presence - of_digits
+    return bool(of_signs.max(initial=0) > of_digits.max(initial=0))
 
 
 def _read(reading, only, networks, threshold):
