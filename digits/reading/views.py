@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 
 from digits.model.reader import Reader
-from digits.reading.find import LIKELY, STEP, Marks, find
+from digits.reading.find import LIKELY, STEP, Marks, find, scales_of
 from digits.reading.ink import coarse, extract_ink, is_light_on_dark
 
 TURNS = {
@@ -80,8 +80,9 @@ def views(
     if not len(likely):
         return  # as on cloth: numbers that lie on their side look like something
     # A digit that lies on its side is as wide as it is high when upright.
-    scale = LARGEST / float(np.median(likely[:, 2:].max(axis=1)))
-    scales = min(scale, 2.0), min(scale, 2.0) * STEP
+    height = max(float(np.median(likely[:, 2:].max(axis=1))), 1.0)
+    scale = min(LARGEST / height, scales_of(gray.shape)[0])
+    scales = scale, scale * STEP
     for degrees, code in turns.items():
         view = View(find(cv2.rotate(gray, code), reader, scales), degrees)
         if len(view.confidences) >= LEAST_TURNED:
