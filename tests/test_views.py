@@ -100,9 +100,13 @@ def test_where_no_mark_is_found_turning_is_not_tried():
 
 
 def test_where_there_is_no_ink_no_other_view_is_tried():
+    """Unless marks are found, as in pale writing."""
     reader = FakeReader([], SHAPE)
     best_view(np.full((*SHAPE, 3), 230, np.uint8), reader)
     assert len(reader.asked) == len(scales_of(SHAPE))
+    reader = FakeReader(row(0.6, 0.6), SHAPE)
+    best_view(np.full((*SHAPE, 3), 230, np.uint8), reader)
+    assert len(reader.asked) == 2 * len(scales_of(SHAPE)) + 3 * 2
 
 
 @pytest.mark.parametrize(("confidence", "is_sure"), [(0.93, True), (0.87, False)])
@@ -136,9 +140,10 @@ def test_one_digit_does_not_tell_what_is_up():
         ([0.75, 0.75], [0.8, 0.8], 0),  # 1.2 times
         ([0.89, 0.89, 0.89], [0.99, 0.99], 0),
         ([0.51], [0.6, 0.6], 0),  # unsure itself
-        ([0.51], [0.9, 0.9], 180),
-        ([0.51], [0.95, 0.85], 180),  # sure on average
-        ([0.51], [0.95, 0.8], 0),
+        ([0.51, 0.51], [0.9, 0.9], 180),
+        ([0.51, 0.51], [0.95, 0.85], 180),  # sure on average
+        ([0.51, 0.51], [0.95, 0.8], 0),
+        ([0.51], [0.9, 0.9], 0),  # a single mark
         ([0.94], [0.99, 0.99, 0.99], 0),  # the first view is sure
     ],
 )

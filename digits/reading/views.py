@@ -59,7 +59,8 @@ def best_view(picture: np.ndarray, reader: Reader, may_be_turned: bool = True) -
     """Return the View of a picture (H, W, 3) uint8 BGR that makes the most sense."""
     candidates = views(picture, reader, TURNS if may_be_turned else {})
     first = next(candidates)
-    if first.is_sure or not extract_ink(picture).any():
+    shows_marks = (first.marks.presence >= LIKELY).any()
+    if first.is_sure or not (shows_marks or extract_ink(picture).any()):
         return first
     best = max(candidates, key=lambda view: view.sense)
     is_sure = len(best.confidences) and best.confidences.mean() >= SURE
@@ -77,7 +78,7 @@ def views(
     yield first
     yield View(find(255 - gray, reader))
     likely = first.marks.boxes[first.marks.presence >= LIKELY]
-    if not len(likely):
+    if len(likely) < LEAST_TURNED:
         return  # as on cloth: numbers that lie on their side look like something
     # A digit that lies on its side is as wide as it is high when upright.
     height = max(float(np.median(likely[:, 2:].max(axis=1))), 1.0)
