@@ -17,6 +17,8 @@ def in_context(marks: Marks) -> Marks:
     """Return Marks with the probabilities that their places in a row make likely."""
     likely = np.flatnonzero(marks.confidences >= LIKELY)
     labels, are_digits = marks.labels[likely], marks.are_digits[likely]
+    if not np.isin(labels, BEHIND_DIGITS).any():  # rows take long on a full page
+        return marks
     probabilities = marks.probabilities.copy()
     for row in layout.rows_of(marks.boxes[likely].tolist(), list(~are_digits)):
         first, *others = row.indices

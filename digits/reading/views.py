@@ -41,13 +41,18 @@ class View(NamedTuple):
         return confidences[confidences >= LIKELY]
 
     @property
+    def likely(self) -> Marks:
+        """The marks, digits and signs, that are rather there than not."""
+        return self.marks.chosen(self.marks.presence >= LIKELY)
+
+    @property
     def is_sure(self) -> bool:
         """Whether digits are there, and what is there is surely told on average.
 
         Upside down some digits are as sure as upright, but others are no digit at all.
         """
-        marks = self.marks.chosen(self.marks.presence >= LIKELY)
-        return len(self.confidences) > 0 and bool(marks.confidences.mean() >= SURE)
+        confidences = self.likely.confidences
+        return len(self.confidences) > 0 and bool(confidences.mean() >= SURE)
 
     @property
     def sense(self) -> float:
@@ -59,7 +64,7 @@ def best_view(picture: np.ndarray, reader: Reader, may_be_turned: bool = True) -
     """Return the View of a picture (H, W, 3) uint8 BGR that makes the most sense."""
     candidates = views(picture, reader, TURNS if may_be_turned else {})
     first = next(candidates)
-    shows_marks = (first.marks.presence >= LIKELY).any()
+    shows_marks = len(first.likely.boxes) > 0
     if first.is_sure or not (shows_marks or extract_ink(picture).any()):
         return first
     best = max(candidates, key=lambda view: view.sense)
@@ -77,7 +82,7 @@ def views(
     first = View(find(gray, reader))
     yield first
     yield View(find(255 - gray, reader))
-    likely = first.marks.boxes[first.marks.presence >= LIKELY]
+    likely = first.likely.boxes
     if len(likely) < LEAST_TURNED:
         return  # as on cloth: numbers that lie on their side look like something
     # A digit that lies on its side is as wide as it is high when upright.

@@ -50,11 +50,7 @@ def enlarged(
 ) -> np.ndarray:
     """Return a picture (H, W) uint8 that was small and is searched in a larger size."""
     scale = max(random.uniform(*SMALL) / height, 1 / LARGEST_SCALE)
-    if scale >= 1:
-        return picture
-    size = [max(1, round(side * scale)) for side in picture.shape[::-1]]
-    small = cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
-    return cv2.resize(small, picture.shape[::-1], interpolation=cv2.INTER_CUBIC)
+    return picture if scale >= 1 else resampled(picture, scale, cv2.INTER_CUBIC)
 
 
 def drawn(
@@ -577,11 +573,19 @@ def low_resolution(
     scale = random.uniform(9, 14) / height
     if scale >= 1:
         return picture
-    size = [max(1, round(side * scale)) for side in picture.shape[::-1]]
-    small = cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
     kinds = (cv2.INTER_LINEAR, cv2.INTER_CUBIC, cv2.INTER_NEAREST, cv2.INTER_LANCZOS4)
     kind = kinds[random.choice(4, p=(0.4, 0.35, 0.1, 0.15))]
-    return cv2.resize(small, picture.shape[::-1], interpolation=kind)
+    return resampled(picture, scale, kind)
+
+
+def resampled(picture: np.ndarray, scale: float, interpolation: int) -> np.ndarray:
+    """Return a picture (H, W) made `scale` times as large, less than 1, and enlarged.
+
+    interpolation: OpenCV's, with which it gets its size again.
+    """
+    size = [max(1, round(side * scale)) for side in picture.shape[::-1]]
+    small = cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
+    return cv2.resize(small, picture.shape[::-1], interpolation=interpolation)
 
 
 def exposed(

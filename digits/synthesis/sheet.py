@@ -11,7 +11,7 @@ WIDTH, HEIGHT = 112, 40  # of a piece
 SIZES = 16, 28  # the height of a digit that is read
 OFF_SIZE = 0.2  # share of the sheets whose digits are smaller or larger:
 OTHER_SIZES = (5, 12), (38, 110)
-ALL_SIZES = 5, 110  # to which texture, frames and scribbles without digits fit
+ALL_SIZES = OTHER_SIZES[0][0], OTHER_SIZES[1][1]  # of sheets without a digit
 STEEP = 0.08  # share of the sheets that lie crooked
 ANGLES = 2.5, 15  # degrees, standard deviation: of other sheets, and of those
 
