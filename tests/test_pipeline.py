@@ -185,7 +185,7 @@ def test_each_picture_of_a_batch_has_its_own_answer():
 
     def answer(image):
         tall = np.ptp(np.nonzero(image.any(axis=0))[0]) < 10
-        return (1, 0.97) if tall else (8, 0.95)
+        return (1, 0.99) if tall else (8, 0.99)
 
     networks = Networks(FakeClassifier(answer), FakeReader(written("23"), SHAPE))
     names = ["two", "tall", "gone", "wide", "tall", "blank", "wide"]
@@ -288,20 +288,20 @@ def test_other_28x28_pictures_are_no_mnist_images(seven):
     ("bars", "confidence", "threshold"),
     [
         (LONE_BAR, SURE - 0.01, 0.5),
-        (LONE_BAR, 0.93, 0.95),
+        (LONE_BAR, 0.985, 0.99),
         (TWO_BARS, 1.0, 0.5),
         ([], 1.0, 0.5),
     ],
     ids=["unsure", "below the threshold", "two regions", "no region"],
 )
 def test_the_reader_reads_all_else(bars, confidence, threshold):
-    reader = FakeReader(written("8", confidence=0.98), SHAPE)
+    reader = FakeReader(written("8", confidence=0.995), SHAPE)
     networks = Networks(FakeClassifier((3, confidence)), reader)
     reading = reading_of(with_bars(*bars), networks, threshold)
     assert reading.rows == ["8"]
     (found,) = reading.digits
     assert found.box == (60, 100, 20, 30)
-    assert found.confidence == pytest.approx(0.98, abs=1e-4)
+    assert found.confidence == pytest.approx(0.995, abs=1e-4)
     assert found.probabilities.shape == (10,)
     assert found.probabilities[8] == found.confidence
 
@@ -317,8 +317,8 @@ def test_the_reader_reads_a_digit_in_a_frame(number, shipped):
 
 
 def test_a_sure_region_is_read_at_its_own_threshold():
-    networks = Networks(FakeClassifier((3, 0.93)), NeverAsked())
-    for threshold in (0, 0.5, 0.92):
+    networks = Networks(FakeClassifier((3, 0.985)), NeverAsked())
+    for threshold in (0, 0.5, 0.984):
         reading = reading_of(with_bars(*LONE_BAR), networks, threshold)
         assert reading.rows == ["3"] and reading.digits[0].box == LONE_BAR[0]
 
@@ -378,7 +378,7 @@ def test_a_sure_one_that_the_reader_takes_for_a_sign(label, flags, rows):
 
 def test_a_sure_one_in_a_small_picture(monkeypatch):
     monkeypatch.setattr(pipeline, "SMALL", 1 + max(SHAPE))
-    networks = Networks(FakeClassifier((1, 0.99)), NeverAsked())
+    networks = Networks(FakeClassifier((1, 0.91)), NeverAsked())
     assert reading_of(with_bars(*LONE_BAR), networks).rows == ["1"]
 
 

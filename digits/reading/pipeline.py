@@ -29,7 +29,8 @@ from digits.reading.normalise import is_mnist_image
 from digits.reading.segment import Region, all_ink, joined, segment
 
 THRESHOLD = 0.5  # confidence below which something else is as likely
-SURE = 0.9  # confidence of the digit networks from which the reader is not asked
+SURE = 0.98  # confidence of the digit networks from which the reader is not asked …
+SURE_IN_SMALL = 0.9  # … and in a small picture, where they know more than it does
 LIKE_SIGNS = 1, 7  # digits like which brackets, slashes and the not-sign look
 HEIGHT = 22  # pixels: of a digit as the reader knows it well
 SMALL = 64  # pixels each way: in smaller pictures the digit networks see all there is
@@ -183,7 +184,7 @@ def read_pictures(
                 yield reading
             elif (
                 only
-                and only.confidence >= max(SURE, threshold)
+                and only.confidence >= max(_sure(reading.picture), threshold)
                 and (single or not _is_sign(reading.picture, only, networks.reader))
             ):
                 yield _with_marks(reading, _as_marks([only]))
@@ -221,6 +222,10 @@ def _regions(picture):
 
 def _is_small(picture):
     return max(picture.shape[:2]) < SMALL
+
+
+def _sure(picture):
+    return SURE_IN_SMALL if _is_small(picture) else SURE
 
 
 def _is_sign(picture, only: Classified, reader):
