@@ -8,7 +8,7 @@ Prints a line for each picture: its name, its rows of digits separated by a spac
 the confidence of the least certain digit; or "no digit".
 """
 
-import json
+import functools
 import os
 import subprocess
 import sys
@@ -18,8 +18,8 @@ from pathlib import Path
 import cv2
 
 from digits import UsageError, UserError
-from digits.model import model_file
-from digits.reading import annotate, decode, pipeline
+from digits.model import model_file, onnx_file
+from digits.reading import annotate, decode, formats, parts, pipeline
 from digits.terminal import cli, files
 from digits.terminal.lazy import LazyModule
 from digits.terminal.progress import Progress
@@ -34,34 +34,13 @@ INSTALLED = "read-digits"  # the name under which `pip install .` installs this 
 WRITABLE = (".bmp", ".jpg", ".jpeg", ".png", ".tif", ".tiff", ".webp")
 
 
-def as_json(result, top):
-    """Return a Reading as a line of JSON, with the `top` guesses of each digit."""
-    if result.error:
-        page = {"page": result.page} if result.of_many else {}
-        return json.dumps({"file": result.file} | page | {"error": result.error})
-    digits = [
-        {"digit": digit.digit}
-        | place(digit)
-        | {"top": [[guess, round(p, 4)] for guess, p in digit.guesses(top)]}
-        for digit in result.digits
-    ]
-    return json.dumps(
-        {
-            "file": result.file,
-            "page": result.page,
-            "rows": result.rows,
-            "text": result.text,
-            "turned": result.turned,
-            "digits": digits,
-            "signs": [{"sign": sign.sign} | place(sign) for sign in result.signs],
-        }
-    )
-
-
-def place(mark):
-    """Return what JSON says of a Digit or Sign, beside what it is."""
-    confidence = round(mark.confidence, 4)
-    return {"confidence": confidence, "box": mark.box, "row": mark.row}
+def writer(args):
+    """Return a function from a Reading to the lines to print of it."""
+    if args.format == "json":
+        return functools.partial(formats.as_json, top=args.top)
+    if args.format == "csv":
+        return formats.as_csv
+    return functools.partial(formats.as_text, signs=args.signs)
 
 
 def annotated_paths(target, pictures):
@@ -110,10 +89,8 @@ def page_path(path, result):
 def answer(result, args, target=None):
     """Print a Reading, draw it to the path `target`, if any; return if both worked."""
     error = result.error
-    if args.json:
-        print(as_json(result, args.top))
-    elif not error:
-        print(result.as_line(args.signs))
+    for line in writer(args)(result):
+        print(line)
     if target and not error:
         try:
             save_image(result, target)
@@ -152,6 +129,13 @@ def show(path):
         raise UserError(f"--show: there is no {opener} here; open {path}") from error
 
 
+def parts_of(args):
+    """Return the parts of each picture that are to be read."""
+    if args.fields:
+        return parts.fields(args.fields)
+    return [args.crop] if args.crop else decode.WHOLE
+
+
 def parse_args(argv=None):
     """Return the parsed command line."""
     parser = cli.parser(__doc__)
@@ -160,9 +144,10 @@ def parse_args(argv=None):
     add = parser.add_argument
     add(
         "images",
-        nargs="+",
+        nargs="*",
         metavar="IMAGE",
-        help="a picture, or a folder of pictures (without its subfolders)",
+        help="a picture, a folder of pictures (without its subfolders), or - for a "
+        "picture on standard input",
     )
     add(
         "-w",
@@ -172,7 +157,19 @@ def parse_args(argv=None):
         help="the model file",
     )
     add("--signs", action="store_true", help="print signs too: 22/11/2026, -3.14")
-    add("--json", action="store_true", help="print a JSON object per picture")
+    add(
+        "--format",
+        choices=("text", "json", "csv"),
+        default="text",
+        help="a line for people or a JSON object per picture, or a CSV row per number",
+    )
+    add(
+        "--json",
+        action="store_const",
+        const="json",
+        dest="format",
+        help="the same as --format json",
+    )
     add(
         "--top",
         type=cli.number(int, 1, 10),
@@ -192,6 +189,19 @@ def parse_args(argv=None):
         action="store_true",
         help="each picture holds exactly one digit: read the likeliest",
     )
+    part = parser.add_mutually_exclusive_group()
+    part.add_argument(
+        "--crop",
+        type=parts.crop,
+        metavar="X,Y,W,H",
+        help="read this part only, in pixels of the upright picture",
+    )
+    part.add_argument(
+        "--fields",
+        metavar="FILE",
+        help="read the fields of forms: a CSV file with the columns name,x,y,w,h, in "
+        "shares of the page's width and height",
+    )
     add(
         "--save_image",
         metavar="PATH",
@@ -204,10 +214,19 @@ def parse_args(argv=None):
         help="open that copy in the desktop's viewer; without --save_image it is in a "
         "temporary folder",
     )
+    add(
+        "--export",
+        metavar="FILE",
+        help="write the digit networks as an ONNX file, for other programs",
+    )
     args = parser.parse_args(argv)
+    if not (args.images or args.export):
+        parser.error("name a picture")
     ending = decode.ending_of(args.save_image or "")
     if ending and ending not in WRITABLE and not os.path.isdir(args.save_image):
         parser.error(f"--save_image: a picture ends in {', '.join(WRITABLE)}")
+    if args.fields and (args.save_image or args.show):
+        parser.error("--save_image and --show draw whole pictures: not with --fields")
     if args.show and not args.save_image:
         args.save_image = tempfile.mkdtemp(prefix="reading-")
     return args
@@ -217,21 +236,23 @@ def parse_args(argv=None):
 def main(argv=None):
     """Read the pictures that the command line names; return the exit status."""
     args = parse_args(argv)
+    if args.export:
+        onnx_file.export(args.weights, args.export)
     pictures = pipeline.list_pictures(args.images)
     targets = annotated_paths(args.save_image, pictures) if args.save_image else []
-    if len(pictures) >= MANY and not targets:
+    how = args.threshold, args.single, parts_of(args)
+    # Standard input belongs to this process.
+    if len(pictures) >= MANY and not targets and decode.STDIN not in pictures:
         # This tells of a damaged file before processes start.
         pipeline.load_networks(args.weights)
-        results = many.read_pictures(
-            pictures, args.weights, args.threshold, args.single
-        )
+        results = many.read_pictures(pictures, args.weights, *how)
     else:
         networks = pipeline.load_networks(args.weights)
-        results = pipeline.read_pictures(
-            pictures, networks, args.threshold, args.single
-        )
+        results = pipeline.read_pictures(pictures, networks, *how)
     total = len(pictures) if len(pictures) >= BAR_FROM else 0
     successes, remaining, target = [], iter(targets), None
+    if args.format == "csv":
+        print(formats.csv_header())
     with Progress("Reading", total) as bar:
         for result in results:
             is_first = result.page == 1

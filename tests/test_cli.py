@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from conftest import ROOT
-from digits import UsageError, UserError
+from digits import UsageError, UserError, __version__
 from digits.terminal import cli, lazy
 
 SCRIPTS = [
@@ -27,11 +27,14 @@ SCRIPTS = [
 
 @pytest.mark.slow
 @pytest.mark.parametrize("script", SCRIPTS)
-def test_help_answers_at_once_from_anywhere(script):
+@pytest.mark.parametrize(
+    ("flag", "answer"), [("--help", "usage:"), ("--version", f" {__version__}")]
+)
+def test_help_and_version_answer_at_once_from_anywhere(script, flag, answer):
     # -X importtime lists on stderr every module that is imported.
-    command = [sys.executable, "-X", "importtime", ROOT / script, "--help"]
+    command = [sys.executable, "-X", "importtime", ROOT / script, flag]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
-    assert "usage:" in done.stdout
+    assert answer in done.stdout
     imported = {line.rsplit("|", 1)[-1].strip() for line in done.stderr.splitlines()}
     assert not imported & {"tensorflow", "keras", "sklearn", "matplotlib", "pooch"}
 

@@ -1,3 +1,4 @@
+import csv
 import json
 import os
 import re
@@ -9,8 +10,10 @@ from pathlib import Path
 import cv2
 import h5py
 import numpy as np
+import onnx
 import pytest
 
+import digits
 import load_model
 from conftest import ROOT, FakeReader
 from digits.model import model_file
@@ -193,7 +196,17 @@ def test_bad_pictures_do_not_stop_the_others(capsys, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "flags", [[], [ONE, "--top", "0"], [ONE, "--threshold", "2"], [ONE, "--save_image"]]
+    "flags",
+    [
+        [],
+        [ONE, "--top", "0"],
+        [ONE, "--threshold", "2"],
+        [ONE, "--save_image"],
+        [ONE, "--crop", "1,2,3"],
+        [ONE, "--format", "xml"],
+        [ONE, "--fields", "a.csv", "--show"],
+        [ONE, "--fields", "a.csv", "--crop", "0,0,9,9"],
+    ],
 )
 def test_usage_errors(flags, capsys):
     with pytest.raises(SystemExit) as stop:
@@ -380,3 +393,101 @@ def test_many_pictures_are_read_by_processes(capsys, monkeypatch):
     alone = read(capsys, IMAGES, "gone.png")
     monkeypatch.setattr(load_model, "MANY", 2)
     assert read(capsys, IMAGES, "gone.png") == alone
+
+
+def test_csv(capsys):
+    pictures = IMAGES / "page.jpg", ONE, "x.png"
+    status, lines, errors = read(capsys, *pictures, "--format", "csv")
+    assert (status, len(errors)) == (1, 1)
+    rows = list(csv.DictReader(lines))
+    numbers = ["0123456789", "31415926", "2718281828", "16180339", "1"]
+    assert [row["number"] for row in rows] == numbers
+    assert [row["row"] for row in rows] == ["0", "1", "2", "3", "0"]
+
+
+def test_json_has_two_names(capsys):
+    assert read(capsys, ONE, "--json") == read(capsys, ONE, "--format", "json")
+
+
+def test_a_crop(capsys):
+    page = IMAGES / "page.jpg"
+    _, (line,), _ = read(capsys, page, "--json", "--crop", "0,170,920,150")
+    found = json.loads(line)
+    assert found["rows"] == ["31415926"]
+    _, (whole,), _ = read(capsys, page, "--json")
+    own = [digit["box"] for digit in json.loads(whole)["digits"] if digit["row"] == 1]
+    boxes = [digit["box"] for digit in found["digits"]]
+    np.testing.assert_allclose(boxes, own, atol=30)  # it is 75 to 95 high
+    flags = "--crop", "0,170,920,150", "--save_image", "a.png"
+    assert read(capsys, page, *flags)[0] == 0
+    assert cv2.imread("a.png").shape[1] >= 920
+
+
+def test_a_crop_beyond_the_picture(capsys):
+    status, lines, errors = read(capsys, ONE, "--crop", "0,0,1000,10")
+    assert (status, lines) == (1, [])
+    assert errors == [f"{ONE}: the part reaches beyond its 320x320 pixels"]
+
+
+@pytest.fixture
+def form():
+    """A file that names two fields of page.jpg: its second and its last row."""
+    path = Path("form.csv")
+    path.write_text(
+        "name,x,y,w,h\nsecond,0,0.26,1,0.2\nlast,0,0.72,1,0.2\n", encoding="utf-8"
+    )
+    return path
+
+
+def test_fields_of_a_form(capsys, form):
+    page = IMAGES / "page.jpg"
+    status, lines, errors = read(capsys, page, "--fields", form)
+    assert (status, errors) == (0, [])
+    pattern = r".*page\.jpg: (\w+): (\d+) \(\d+\.\d %\)"
+    found = [re.fullmatch(pattern, line).groups() for line in lines]
+    assert found == [("second", "31415926"), ("last", "16180339")]
+    _, lines, _ = read(capsys, page, "--fields", form, "--format", "csv")
+    rows = list(csv.DictReader(lines))
+    assert [(row["part"], row["number"]) for row in rows] == found
+
+
+@pytest.mark.slow
+def test_fields_are_read_by_processes_too(capsys, form, monkeypatch):
+    alone = read(capsys, IMAGES, "--fields", form)
+    monkeypatch.setattr(load_model, "MANY", 2)
+    assert read(capsys, IMAGES, "--fields", form) == alone
+
+
+def test_standard_input():
+    done = subprocess.run(
+        [sys.executable, ROOT / "load_model.py", "-", "--format", "csv"],
+        input=Path(ONE).read_bytes(),
+        stdout=subprocess.PIPE,
+        check=True,
+    )
+    (row,) = csv.DictReader(done.stdout.decode().splitlines())
+    assert (row["file"], row["number"]) == ("-", "1")
+
+
+def test_nothing_on_standard_input():
+    done = subprocess.run(
+        [sys.executable, ROOT / "load_model.py", "-"],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == "-: nothing came on standard input\n"
+
+
+def test_the_version(capsys):
+    with pytest.raises(SystemExit) as stop:
+        load_model.main(["--version"])
+    assert stop.value.code == 0
+    assert capsys.readouterr().out.split()[-1] == digits.__version__
+
+
+def test_export(capsys):
+    assert read(capsys, "--export", "digits.onnx") == (0, [], [])
+    assert onnx.load("digits.onnx").graph.input[0].type.tensor_type.elem_type == 1

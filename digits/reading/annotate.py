@@ -37,10 +37,10 @@ def annotate(reading: Reading) -> np.ndarray:
     canvas = np.pad(canvas, ((HEADROOM, 0), (0, right), (0, 0)), constant_values=255)
     for sign in reading.signs:
         text = [ASCII.get(sign.sign, sign.sign)]
-        _mark(canvas, sign.box, zoom / reading.scale, scale, GRAY, text)
+        _mark(canvas, zoom * reading.box_in_picture(sign.box), scale, GRAY, text)
     for digit in reading.digits:
         texts = [f"{digit.digit} {percent(digit.confidence)}%", f"{digit.digit}"]
-        _mark(canvas, digit.box, zoom / reading.scale, scale, GREEN, texts)
+        _mark(canvas, zoom * reading.box_in_picture(digit.box), scale, GREEN, texts)
     cards = _cards(reading, int(canvas.shape[1] / scale))
     size = canvas.shape[1], round(cards.shape[0] * scale)
     if cards.size:
@@ -48,9 +48,9 @@ def annotate(reading: Reading) -> np.ndarray:
     return np.vstack([canvas, cards.reshape(-1, canvas.shape[1], 3)])
 
 
-def _mark(canvas, box, zoom, scale, colour, texts):
+def _mark(canvas, box, scale, colour, texts):
     """Draw a box, and above it the first of `texts` that is not too wide."""
-    x, y, width, height = (round(length * zoom) for length in box)
+    x, y, width, height = map(round, box.tolist())
     y += HEADROOM
     thickness = max(1, round(max(canvas.shape) / 600))
     cv2.rectangle(canvas, (x, y), (x + width, y + height), colour, thickness)
@@ -79,7 +79,7 @@ def _cards(reading, width):
     for index, digit in enumerate(reading.digits):
         row, column = divmod(index, columns)
         top, left = row * CARD_HEIGHT + 8, column * CARD_WIDTH + 8
-        tile = _cut(reading.picture, np.array(digit.box) / reading.scale)
+        tile = _cut(reading.picture, reading.box_in_picture(digit.box))
         sheet[top : top + len(tile), left : left + tile.shape[1]] = tile
         for line, (guess, probability) in enumerate(digit.guesses(3)):
             text = f"{guess} {percent(probability):>5}%"

@@ -1,12 +1,14 @@
 """Decode a picture file: upright pixels on opaque paper, of bounded size.
 
-TIFF files are decoded page by page; of other files that hold several pictures, such as
-animations, only the first counts.
+TIFF and PDF files are decoded page by page; of other files that hold several pictures,
+such as animations, only the first counts.
 """
 
+import functools
 import itertools
 import os
-from collections.abc import Iterator
+import sys
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Literal, NamedTuple
 
@@ -14,9 +16,11 @@ import cv2
 import numpy as np
 
 from digits import UserError
+from digits.reading import documents
 from digits.terminal import files
 from digits.terminal.quiet import native_stderr_silenced
 
+STDIN = "-"  # the path that stands for standard input
 SMALLEST = 8  # pixels each way; fewer cannot show a digit
 LARGEST_SIDE = 2000  # pixels; a larger picture is scaled down: 2.5 mm on A4 are 17
 LARGEST_FILE = 512 << 20  # bytes
@@ -36,10 +40,13 @@ SUFFIXES = (
     ".avif",
     ".bmp",
     ".gif",
+    ".heic",
+    ".heif",
     ".jp2",
     ".jpeg",
     ".jpg",
     ".pbm",
+    ".pdf",
     ".pgm",
     ".png",
     ".ppm",
@@ -56,48 +63,111 @@ def ending_of(path: str | Path) -> str:
     return os.path.splitext(path)[1].lower()
 
 
-class Page(NamedTuple):
-    """One page of a file, or the error that kept it unread.
+class Part(NamedTuple):
+    """A part of each picture that is read alone; name: "" where it is the only one.
 
-    number: counted from 1; of_many: whether the file has other pages; picture and
-    scale: as `decode` returns them, or None and 1; error: one line that does not repeat
-    the path, or None.
+    x, y, width, height: of the upright picture, in pixels, or in shares of its width
+    and height if `in_shares`.
+    """
+
+    name: str
+    x: float
+    y: float
+    width: float
+    height: float
+    in_shares: bool = False
+
+    def cut(self, picture: np.ndarray) -> tuple[np.ndarray, tuple[int, int]]:
+        """Return this part of a picture (H, W, 3), and its left upper corner, x and y.
+
+        Raises UserError where the part reaches beyond the picture.
+        """
+        height, width = picture.shape[:2]
+        unit = np.array([width, height]) if self.in_shares else np.ones(2)
+        first = np.rint(unit * (self.x, self.y)).astype(int)
+        last = np.rint(unit * (self.x + self.width, self.y + self.height)).astype(int)
+        if (first < 0).any() or (last > (width, height)).any():
+            raise UserError(f"the part reaches beyond its {width}x{height} pixels")
+        (left, top), (right, bottom) = first.tolist(), last.tolist()
+        return picture[top:bottom, left:right], (left, top)
+
+
+WHOLE = (Part("", 0, 0, 1, 1, in_shares=True),)
+
+
+class Page(NamedTuple):
+    """One page of a file or a part of it, or the error that kept it unread.
+
+    number: counted from 1; of_many: whether the file has other pages; part: the name of
+    the Part; picture and scale: as `decode` returns them, or None and 1; origin: x and
+    y of the part in pixels of the file's upright picture; error: one line that does not
+    repeat the path, or None.
     """
 
     number: int
     of_many: bool
+    part: str = ""
     picture: np.ndarray | None = None
     scale: float = 1.0
+    origin: tuple[int, int] = (0, 0)
     error: str | None = None
 
 
-def pages(path: str | Path) -> Iterator[Page]:
+def pages(path: str | Path, parts: Sequence[Part] = WHOLE) -> Iterator[Page]:
     """Yield the pages of a file, at least one; each is decoded when it is asked for.
 
+    Of each page there are as many as there are `parts`.
+
+    The path STDIN stands for standard input.
     A file or a page that cannot be read gives a Page with an error. The pages after it
     are still found, unless their place in the file is lost.
     """
     try:
-        content = _read(path)
+        uprights = _uprights(_read(path))
+        first = next(uprights)
     except UserError as error:
         yield Page(1, of_many=False, error=str(error))
         return
-    if content[:4] not in TIFF:
-        yield _page(content, 1, of_many=False)
-        return
-    content = bytearray(content)
-    offsets = itertools.chain(_directories(content), [None])
-    for number, (offset, following) in enumerate(itertools.pairwise(offsets), 1):
-        _put_first(content, offset)
-        yield _page(content, number, of_many=number > 1 or following is not None)
+    following = itertools.chain([first], uprights, [None])
+    for number, (upright, after) in enumerate(itertools.pairwise(following), 1):
+        yield from _parts(upright, parts, number, number > 1 or after is not None)
 
 
-def _page(content, number, of_many):
+def _uprights(content) -> Iterator[Callable[[], np.ndarray]]:
+    """Yield for each page in a file's content a function that returns its picture.
+
+    That is (H, W, 3) uint8 BGR, upright. The functions are called in turn, and raise
+    UserError where a page cannot be read.
+    """
+    if documents.is_pdf(content):
+        yield from documents.pdf_pages(content)
+    elif content[:4] in TIFF:
+        content = bytearray(content)
+        for offset in _directories(content):
+            yield functools.partial(_tiff_page, content, offset)
+    else:
+        yield functools.partial(_upright, content)
+
+
+def _tiff_page(content, offset):
+    _put_first(content, offset)
+    return _upright(content)
+
+
+def _parts(upright, parts, number, of_many) -> Iterator[Page]:
+    """Yield the Pages of the parts of a page; upright: returns its picture."""
     try:
-        picture, scale = _bounded(content)
+        whole = upright()
     except UserError as error:
-        return Page(number, of_many, error=str(error))
-    return Page(number, of_many, picture, scale)
+        yield Page(number, of_many, error=str(error))
+        return
+    for part in parts:
+        try:
+            picture, origin = part.cut(whole)
+            picture, scale = _bounded(picture)
+            yield Page(number, of_many, part.name, picture, scale, origin)
+        except UserError as error:
+            yield Page(number, of_many, part.name, error=str(error))
 
 
 def _directories(content) -> Iterator[int]:
@@ -142,11 +212,11 @@ def decode(path: str | Path) -> tuple[np.ndarray, float]:
     many pixels of the file's upright picture one of its pixels is wide. Raises
     UserError, whose text does not repeat the path, when it cannot be read.
     """
-    return _bounded(_read(path))
+    return _bounded(next(_uprights(_read(path)))())
 
 
-def _bounded(content):
-    """Return (picture, scale), as `decode`, of the first page of a file's content."""
+def _upright(content):
+    """Return the picture (H, W, 3) uint8 of the first page of a file's content."""
     try:
         with native_stderr_silenced():
             picture = _decode(content)
@@ -155,10 +225,13 @@ def _bounded(content):
         raise UserError(TOO_LARGE if too_large else DAMAGED) from error
     if picture is None:
         raise UserError(DAMAGED)
+    # Before it is scaled: mixed with transparent pixels, thin strokes would fade.
+    return _on_paper(picture) if picture.shape[2] == 4 else picture
+
+
+def _bounded(picture):
+    """Return (picture, scale), as `decode`, of an upright picture (H, W, 3)."""
     longer = max(picture.shape[:2])
-    if picture.shape[2] == 4:
-        # Before it is scaled: mixed with transparent pixels, thin strokes would fade.
-        picture = _on_paper(picture)
     picture = _scaled_down(picture)
     height, width = picture.shape[:2]
     if min(height, width) < SMALLEST:
@@ -167,6 +240,8 @@ def _bounded(content):
 
 
 def _read(path):
+    if path == STDIN:
+        return _read_stdin()
     try:
         if os.path.isdir(path):
             os.listdir(path)  # raises OSError where this is not allowed
@@ -184,12 +259,26 @@ def _read(path):
     return content
 
 
+def _read_stdin():
+    try:
+        content = sys.stdin.buffer.read(LARGEST_FILE + 1)
+    except (AttributeError, OSError) as error:  # None if it is closed
+        raise UserError("standard input cannot be read") from error
+    if not content:
+        raise UserError("nothing came on standard input")
+    if len(content) > LARGEST_FILE:
+        raise UserError(f"larger than {LARGEST_FILE >> 20} MiB")
+    return content
+
+
 def _decode(content):
     """Return the upright picture, (H, W, 3) uint8 or with alpha (H, W, 4), or None.
 
     IMREAD_COLOR turns the picture as its EXIF says but drops transparency, which
     IMREAD_UNCHANGED keeps.
     """
+    if documents.is_heic(content):
+        return documents.heic_picture(content)
     array = np.frombuffer(content, np.uint8)
     if _may_be_transparent(content):
         picture, kinds, parts = cv2.imdecodeWithMetadata(array, cv2.IMREAD_UNCHANGED)

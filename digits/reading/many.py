@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from digits.reading import pipeline
+from digits.reading.decode import WHOLE, Part
 from digits.reading.pipeline import Reading
 from digits.terminal import pool
 
@@ -18,6 +19,7 @@ def read_pictures(
     weights: str | Path,
     threshold: float,
     single: bool = False,
+    parts: Sequence[Part] = WHOLE,
 ) -> Iterator[Reading]:
     """Yield the Readings of pipeline.read_pictures, in order, but without pictures.
 
@@ -26,15 +28,15 @@ def read_pictures(
     """
     count = pipeline.PICTURES_AT_ONCE
     chunks = [paths[first : first + count] for first in range(0, len(paths), count)]
-    arguments = weights, threshold, single
+    arguments = weights, threshold, single, parts
     for readings in pool.in_processes(_read, chunks, _open, arguments):
         yield from readings
 
 
-def _open(weights, threshold, single):
+def _open(weights, *arguments):
     # The processes share the cores: one thread each.
     networks = pipeline.load_networks(weights, threads=1)
-    WORKER["arguments"] = networks, threshold, single
+    WORKER["arguments"] = networks, *arguments
 
 
 def _read(paths):

@@ -22,7 +22,7 @@ from digits.model.reader import BORDER, MARKS, Reader
 from digits.reading import layout, views
 from digits.reading.classify import Classified, DigitClassifier, classify
 from digits.reading.context import in_context
-from digits.reading.decode import SUFFIXES, Page, ending_of, pages
+from digits.reading.decode import SUFFIXES, WHOLE, Page, Part, ending_of, pages
 from digits.reading.find import Marks, overlaps, peaks, resized
 from digits.reading.ink import extract_ink
 from digits.reading.normalise import is_mnist_image
@@ -101,10 +101,11 @@ class Reading(NamedTuple):
 
     rows: of digits, top to bottom, with a space between two numbers and where a sign
     stands: ['22 11', '3 14']; text: the same with the signs: ['22/11', '3.14']; page:
-    counted from 1, and of_many: whether the file has others; turned: degrees by which
-    the picture was turned clockwise to be upright; picture: (H, W, 3) uint8 BGR as it
-    was read, upright, or None; scale: how many pixels of the file's picture one of its
-    pixels is wide.
+    counted from 1, and of_many: whether the file has others; part: the name of the
+    decode.Part that was read, and origin: its left upper corner, x and y; turned:
+    degrees by which the picture was turned clockwise to be upright; picture: (H, W, 3)
+    uint8 BGR as it was read, upright, or None; scale: how many pixels of the file's
+    picture one of its pixels is wide.
     """
 
     file: str
@@ -115,14 +116,22 @@ class Reading(NamedTuple):
     error: str | None = None
     page: int = 1
     of_many: bool = False
+    part: str = ""
+    origin: tuple[int, int] = (0, 0)
     turned: int = 0
     picture: np.ndarray | None = None
     scale: float = 1.0
 
     @property
     def name(self) -> str:
-        """The file, and the page where it is one of many: scan.tif[2]."""
-        return f"{self.file}[{self.page}]" if self.of_many else self.file
+        """The file, its page where it is one of many, its part: scan.tif[2]: date."""
+        page = f"[{self.page}]" if self.of_many else ""
+        part = f": {self.part}" if self.part else ""
+        return f"{self.file}{page}{part}"
+
+    def box_in_picture(self, box: Box) -> np.ndarray:
+        """Return a box of a Digit or Sign, (4,), in pixels of `picture`."""
+        return (np.array(box) - (*self.origin, 0, 0)) / self.scale
 
     def as_line(self, signs: bool = False) -> str:
         """Return a line of text: the name, the rows, the least confidence of a digit.
@@ -165,14 +174,16 @@ def read_pictures(
     networks: Networks,
     threshold: float,
     single: bool = False,
+    parts: Sequence[Part] = WHOLE,
 ) -> Iterator[Reading]:
-    """Yield a Reading for each page of each path, in order.
+    """Yield a Reading for each part of each page of each path, in order.
 
     threshold: the least confidence, 0 to 1, of what is read; single: each picture holds
     exactly one digit, so the likeliest one counts. A picture that cannot be decoded
-    gives a Reading with an error.
+    gives a Reading with an error. parts: without them the whole page, which is turned
+    if need be.
     """
-    unread = (_unread(path, page) for path in paths for page in pages(path))
+    unread = (_unread(path, page) for path in paths for page in pages(path, parts))
     # One step for all pictures, then the next, is faster than picture by picture.
     while batch := list(itertools.islice(unread, PICTURES_AT_ONCE)):
         # Others' regions are not kept: those of rings are as large as a picture each.
@@ -191,7 +202,8 @@ def read_pictures(
             elif single:
                 yield _with_only_digit(reading, networks)
             else:
-                yield _read(reading, only, networks, threshold)
+                may_be_turned = parts == WHOLE
+                yield _read(reading, only, networks, threshold, may_be_turned)
 
 
 def _unread(path, page: Page):
@@ -201,6 +213,8 @@ def _unread(path, page: Page):
         error=page.error,
         page=page.number,
         of_many=page.of_many,
+        part=page.part,
+        origin=page.origin,
         picture=page.picture,
         scale=page.scale,
     )
@@ -249,7 +263,7 @@ def _is_sign(picture, only: Classified, reader):
     return bool(of_signs.max(initial=0) > of_digits.max(initial=0))
 
 
-def _read(reading, only, networks, threshold):
+def _read(reading, only, networks, threshold, may_be_turned):
     """Return a Reading with what is read of confidence >= `threshold`.
 
     only: the Classified of a picture with exactly one Region, or None.
@@ -258,7 +272,7 @@ def _read(reading, only, networks, threshold):
         regions = _regions(reading.picture)
         marks = _as_marks(classify(regions, networks.classifier))
         return _with_marks(reading, _from(marks, threshold))
-    view = views.best_view(reading.picture, networks.reader)
+    view = views.best_view(reading.picture, networks.reader, may_be_turned)
     marks = _from(in_context(view.marks), threshold)
     if only and not len(marks.boxes) and _is_small(reading.picture):
         view = views.View(_as_marks([only]))
@@ -309,7 +323,7 @@ def _with_marks(reading, marks: Marks):
     if not marks.are_digits.any():
         return reading
     labels = [MARKS[label] for label in marks.labels]
-    boxes = (marks.boxes * reading.scale).tolist()
+    boxes = (marks.boxes * reading.scale + (*reading.origin, 0, 0)).tolist()
     are_digits, confidences = marks.are_digits, marks.confidences.tolist()
     probabilities = marks.digit_probabilities
     digits, signs, rows, text = [], [], [], []

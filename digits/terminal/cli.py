@@ -7,7 +7,7 @@ import io
 import os
 import sys
 
-from digits import UsageError, UserError
+from digits import UsageError, UserError, __version__
 
 FULL_DISK = errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO
 
@@ -26,7 +26,7 @@ def number(kind, low, high):
 
 
 def parser(docstring):
-    """Return an ArgumentParser that shows a script's docstring and each default."""
+    """Return an ArgumentParser of a script: its docstring, defaults and --version."""
 
     class Formatter(
         argparse.ArgumentDefaultsHelpFormatter, argparse.RawDescriptionHelpFormatter
@@ -37,7 +37,10 @@ def parser(docstring):
                 return action.help
             return super()._get_help_string(action)
 
-    return argparse.ArgumentParser(description=docstring, formatter_class=Formatter)
+    found = argparse.ArgumentParser(description=docstring, formatter_class=Formatter)
+    version = f"%(prog)s {__version__}"
+    found.add_argument("--version", action="version", version=version)
+    return found
 
 
 def report_errors(main):
