@@ -240,7 +240,9 @@ def main(argv=None):
         onnx_file.export(args.weights, args.export)
     pictures = pipeline.list_pictures(args.images)
     targets = annotated_paths(args.save_image, pictures) if args.save_image else []
-    how = args.threshold, args.single, parts_of(args)
+    read_parts = parts_of(args)
+    first_parts = "", read_parts[0].name  # a file that cannot be read has no parts
+    how = args.threshold, args.single, read_parts
     # Standard input belongs to this process.
     if len(pictures) >= MANY and not targets and decode.STDIN not in pictures:
         # This tells of a damaged file before processes start.
@@ -255,7 +257,7 @@ def main(argv=None):
         print(formats.csv_header())
     with Progress("Reading", total) as bar:
         for result in results:
-            is_first = result.page == 1
+            is_first = result.page == 1 and result.part in first_parts
             target = next(remaining, None) if is_first else target
             bar.clear()
             successes.append(answer(result, args, page_path(target, result)))
