@@ -129,6 +129,16 @@ def show(path):
         raise UserError(f"--show: there is no {opener} here; open {path}") from error
 
 
+def serve(args):
+    """Serve the page of --browser; raise UserError if its packages are missing."""
+    try:
+        from digits.browser import app
+    except ModuleNotFoundError as error:
+        packages = "fastapi uvicorn"
+        raise UserError(f"--browser: pip install {packages}") from error
+    app.serve(pipeline.load_networks(args.weights), args.host, args.port)
+
+
 def parts_of(args):
     """Return the parts of each picture that are to be read."""
     if args.fields:
@@ -215,13 +225,33 @@ def parse_args(argv=None):
         "temporary folder",
     )
     add(
+        "--browser",
+        action="store_true",
+        help="open a page to draw on and to give pictures to, with a REST interface",
+    )
+    add(
+        "--host",
+        metavar="NAME",
+        default="127.0.0.1",
+        help="the name or address at which --browser serves the page",
+    )
+    add(
+        "--port",
+        type=cli.number(int, 0, 65535),
+        metavar="N",
+        default=8000,
+        help="its port, 0 for a free one",
+    )
+    add(
         "--export",
         metavar="FILE",
         help="write the digit networks as an ONNX file, for other programs",
     )
     args = parser.parse_args(argv)
-    if not (args.images or args.export):
+    if not (args.images or args.export or args.browser):
         parser.error("name a picture")
+    if args.browser and args.images:
+        parser.error("--browser takes pictures on its page: name none here")
     ending = decode.ending_of(args.save_image or "")
     if ending and ending not in WRITABLE and not os.path.isdir(args.save_image):
         parser.error(f"--save_image: a picture ends in {', '.join(WRITABLE)}")
@@ -238,6 +268,9 @@ def main(argv=None):
     args = parse_args(argv)
     if args.export:
         onnx_file.export(args.weights, args.export)
+    if args.browser:
+        serve(args)
+        return 0
     pictures = pipeline.list_pictures(args.images)
     targets = annotated_paths(args.save_image, pictures) if args.save_image else []
     read_parts = parts_of(args)

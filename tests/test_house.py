@@ -18,6 +18,7 @@ ROOMS = {
     "mnist": {"terminal"},
     "experiment": {"mnist", "model", "terminal", "image"},
     "reading": {"model", "terminal", "image"},
+    "browser": {"reading", "model", "terminal", "image"},
     "synthesis": {"reading", "model", "terminal", "image"},
     "training": {
         *("synthesis", "reading", "experiment", "mnist", "model", "terminal", "image")
@@ -25,7 +26,14 @@ ROOMS = {
 }
 OF_THE_PACKAGE = {"UserError", "UsageError", "__version__"}  # digits/__init__.py
 LIGHT = {"numpy", "h5py", "cv2", "onnxruntime"}  # what reading pictures needs
-LAZY = {"matplotlib", "pooch", "sklearn", "tensorboard"}  # imported at first use
+LAZY = {
+    "fastapi",
+    "uvicorn",
+    "matplotlib",
+    "pooch",
+    "sklearn",
+    "tensorboard",
+}  # imported at first use
 FRAMEWORKS = {"tensorflow", "keras", "tf2onnx"}
 SCRIPTS = {"tf_cnn", "CNN_MNIST", "load_model", "baselines", "benchmarks", "tests"}
 SOURCES = [

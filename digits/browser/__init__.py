@@ -1,0 +1,1 @@
+"""The local page to draw on, and the REST interface behind it."""

@@ -1,0 +1,172 @@
+"""Serve the page to draw on, and the REST interface that it uses.
+
+    python3 load_model.py --browser
+
+POST /read takes a picture and answers what `load_model.py --json` prints of it. It is
+described at /openapi.json. Pictures never leave the machine.
+"""
+
+import base64
+import json
+import os
+import secrets
+import socket
+import tempfile
+import threading
+import webbrowser
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import cv2
+import uvicorn
+from fastapi import FastAPI, Request, Response
+from fastapi.concurrency import run_in_threadpool
+from fastapi.responses import JSONResponse, RedirectResponse
+from fastapi.staticfiles import StaticFiles
+
+from digits import UserError, __version__
+from digits.browser import corrections, guard
+from digits.reading import formats, pipeline
+
+PAGE = Path(__file__).parent / "page"
+CORRECTIONS = Path("corrections")
+OFFERED_FROM = 10  # corrections: from so many on, learning from them pays
+LEARN = "python3 tf_cnn.py --own corrections --save_weights mine.hdf5"
+PICTURE = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "application/octet-stream": {
+                "schema": {"type": "string", "format": "binary"}
+            }
+        },
+    }
+}  # OpenAPI's description of a body
+QUALITY = 90  # of the JPEG that shows how a picture was read
+
+
+class Service:
+    """Reads pictures one at a time; networks: those of the model file."""
+
+    def __init__(self, networks: pipeline.Networks):
+        self.networks, self._lock = networks, threading.Lock()
+
+    def read(
+        self,
+        content: bytes,
+        threshold: float = pipeline.THRESHOLD,
+        single: bool = False,
+    ) -> list[pipeline.Reading]:
+        """Return the Readings of the pages in a picture file's content."""
+        with tempfile.TemporaryDirectory() as folder, self._lock:
+            path = Path(folder, "picture")
+            path.write_bytes(content)
+            found = pipeline.read_pictures([path], self.networks, threshold, single)
+            return [reading._replace(file="picture") for reading in found]
+
+
+def application(networks: pipeline.Networks, token: str, host: str) -> FastAPI:
+    """Return the application: the page, POST /read, GET and POST /corrections."""
+    service = Service(networks)
+    app = FastAPI(
+        title="Handwritten digits", version=__version__, docs_url=None, redoc_url=None
+    )
+    app.middleware("http")(guard.Guard(token, host))
+
+    @app.exception_handler(UserError)
+    async def refuse(request: Request, error: UserError) -> JSONResponse:
+        return JSONResponse({"error": str(error)}, 400)
+
+    @app.get("/", include_in_schema=False)
+    def page() -> Response:
+        # The cookie takes over, so that the token stays out of the history.
+        response = RedirectResponse("/page/index.html", 303)
+        response.set_cookie(guard.COOKIE, token, httponly=True, samesite="strict")
+        return response
+
+    @app.post("/read", openapi_extra=PICTURE)
+    async def read(
+        request: Request,
+        top: int = 3,
+        threshold: float = pipeline.THRESHOLD,
+        single: bool = False,
+        picture: bool = False,
+    ) -> list[dict[str, Any]]:
+        """Read a picture: an object for each page, as load_model.py --json prints it.
+
+        With `picture`, each has the upright page as it was read, as a data URL.
+        """
+        content = await guard.body_of(request)
+        readings = await run_in_threadpool(service.read, content, threshold, single)
+        return [
+            _as_json(reading, min(max(top, 1), 10), picture) for reading in readings
+        ]
+
+    @app.get("/corrections")
+    def count() -> dict[str, Any]:
+        """Tell how many corrections were kept, and what command learns from them."""
+        return _kept(len(corrections.read(CORRECTIONS)))
+
+    @app.post("/corrections", openapi_extra=PICTURE)
+    async def correct(request: Request, reading: str) -> dict[str, Any]:
+        """Keep a picture with what it says.
+
+        That is its digits, a space between two numbers, and / between rows.
+        """
+        content = await guard.body_of(request)
+        first, *_ = await run_in_threadpool(service.read, content)
+        if first.picture is None:
+            raise UserError(first.error or "no picture")
+        return _kept(corrections.add(CORRECTIONS, first.picture, reading))
+
+    app.mount("/page", StaticFiles(directory=PAGE))
+    return app
+
+
+def _as_json(reading, top, picture):
+    (line,) = formats.as_json(reading, top)
+    answer = json.loads(line)
+    if picture and reading.picture is not None:
+        flags = [cv2.IMWRITE_JPEG_QUALITY, QUALITY]
+        _, jpeg = cv2.imencode(".jpg", reading.picture, flags)
+        url = base64.b64encode(jpeg.tobytes()).decode()
+        answer["picture"] = f"data:image/jpeg;base64,{url}"
+        answer["scale"] = reading.scale
+    return answer
+
+
+def _kept(count):
+    return {"count": count, "offered_from": OFFERED_FROM, "command": LEARN}
+
+
+class Address(NamedTuple):
+    """Where the page is served."""
+
+    host: str
+    port: int
+    token: str
+
+    def __str__(self):
+        name = f"[{self.host}]" if ":" in self.host else self.host
+        return f"http://{name}:{self.port}/?{guard.COOKIE}={self.token}"
+
+
+def serve(networks: pipeline.Networks, host: str, port: int) -> None:
+    """Serve the page until Ctrl-C; print its address and open it.
+
+    Raises UserError if the address is taken.
+    """
+    token = secrets.token_urlsafe(24)
+    app = application(networks, token, host)
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        listening = socket.create_server((host, port), family=family)
+    except OSError as error:
+        reason = error.strerror or error
+        raise UserError(f"{host}:{port}: {reason}; name another --port") from error
+    address = Address(host, listening.getsockname()[1], token)
+    print(address, flush=True)
+    if "DISPLAY" in os.environ or os.name == "nt":
+        webbrowser.open(str(address))
+    config = uvicorn.Config(app, log_level="warning", server_header=False)
+    uvicorn.Server(config).run(sockets=[listening])

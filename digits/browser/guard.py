@@ -1,0 +1,85 @@
+"""Who may ask: requests with the token, from the page itself, of bounded size.
+
+The interface reads pictures on the user's machine, so pages of other sites must not
+reach it. They cannot know the token. Host and Origin are checked too, against DNS
+rebinding (Jackson et al., Protecting browsers from DNS rebinding attacks, 2007).
+"""
+
+import contextlib
+import ipaddress
+import secrets
+from collections.abc import Awaitable, Callable
+from urllib.parse import urlsplit
+
+from fastapi import Request, Response
+
+from digits import UserError
+
+COOKIE = "token"
+LARGEST_BODY = 32 << 20  # bytes
+HEADERS = {
+    "Content-Security-Policy": "default-src 'none'; script-src 'self'; "
+    "style-src 'self'; img-src 'self' data: blob:; connect-src 'self'; "
+    "media-src blob:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    "Cache-Control": "no-store",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+}
+
+Next = Callable[[Request], Awaitable[Response]]
+
+
+class Guard:
+    """Answers requests that may not pass; host: the name that the page is served at."""
+
+    def __init__(self, token: str, host: str):
+        self.token, self.host = token, host
+
+    async def __call__(self, request: Request, call_next: Next) -> Response:
+        """Return the response of the application, or a refusal."""
+        problem = self.problem_of(request)
+        if problem:
+            response = Response(f"{problem}\n", 403, media_type="text/plain")
+        else:
+            response = await call_next(request)
+        response.headers.update(HEADERS)
+        return response
+
+    def problem_of(self, request: Request) -> str | None:
+        """Return why a request may not pass, or None."""
+        host = request.headers.get("host", "")
+        if not self._is_known(urlsplit(f"//{host}").hostname or ""):
+            return "the Host of the request is not this page's"
+        origin = request.headers.get("origin")
+        if origin and urlsplit(origin).netloc != host:
+            return "the request comes from another page"
+        if not any(self._is_token(given) for given in _tokens_of(request)):
+            return "the token is missing or wrong; open the address that was printed"
+        return None
+
+    def _is_known(self, name):
+        """Tell whether a host is a number or ours: only names can be rebound."""
+        with contextlib.suppress(ValueError):
+            ipaddress.ip_address(name)
+            return True
+        return name in ("localhost", self.host)
+
+    def _is_token(self, given):
+        return secrets.compare_digest(given.encode(), self.token.encode())
+
+
+def _tokens_of(request):
+    """Yield what may be the token: of the address, the cookie, the header."""
+    yield request.query_params.get(COOKIE, "")
+    yield request.cookies.get(COOKIE, "")
+    yield request.headers.get("authorization", "").removeprefix("Bearer ")
+
+
+async def body_of(request: Request) -> bytes:
+    """Return a request's body; raise UserError if it is larger than LARGEST_BODY."""
+    content = bytearray()
+    async for chunk in request.stream():
+        content += chunk
+        if len(content) > LARGEST_BODY:
+            raise UserError(f"larger than {LARGEST_BODY >> 20} MiB")
+    return bytes(content)

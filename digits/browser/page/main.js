@@ -1,0 +1,113 @@
+// The page: a drawing or a picture goes to the reader, its reading is shown.
+
+import { Camera } from "./camera.js";
+import { Drawing } from "./drawing.js";
+import { Result } from "./result.js";
+import { correct, corrections, read } from "./service.js";
+
+const find = (id) => document.getElementById(id);
+const paper = find("paper");
+const canvas = find("drawing");
+const picture = find("picture");
+const keep = find("keep");
+
+const result = new Result(() => {
+  keep.hidden = !result.isCorrected;
+});
+const drawing = new Drawing(canvas, readDrawing);
+let current = null; // the picture that the reading is of, a Blob
+let latest = 0; // the number of the last question: answers to earlier ones are late
+
+async function readDrawing() {
+  if (!drawing.strokes.length) return startAnew("Nothing yet");
+  const blob = await drawing.picture();
+  await show(blob, false, (answer) => {
+    result.show(answer, canvas, 400, 200);
+  });
+}
+
+async function readPicture(blob) {
+  drawing.clear();
+  result.clear("Reading…");
+  await show(blob, true, async (answer) => {
+    picture.src = answer.picture;
+    await picture.decode();
+    canvas.hidden = true;
+    picture.hidden = false;
+    const { naturalWidth, naturalHeight } = picture;
+    result.show(answer, picture, naturalWidth * answer.scale, naturalHeight * answer.scale);
+  });
+}
+
+// Ask for the reading of a picture, and show it by `display`.
+async function show(blob, withPicture, display) {
+  const number = ++latest;
+  try {
+    const [answer] = await read(blob, withPicture);
+    if (number !== latest) return;
+    if (answer.error) throw new Error(answer.error);
+    current = blob;
+    await display(answer);
+  } catch (error) {
+    if (number === latest) result.clear(error.message);
+  }
+  keep.hidden = true;
+}
+
+function startAnew(text) {
+  latest++;
+  drawing.clear();
+  result.clear(text);
+  canvas.hidden = false;
+  picture.hidden = keep.hidden = true;
+  picture.removeAttribute("src");
+}
+
+async function keepCorrection() {
+  try {
+    tell(await correct(current, result.reading()));
+    keep.hidden = true;
+  } catch (error) {
+    find("kept").textContent = error.message;
+  }
+}
+
+// Say how many corrections there are, and from some on how to learn from them.
+function tell({ count, offered_from: offeredFrom, command }) {
+  const noun = count === 1 ? "correction" : "corrections";
+  find("kept").textContent = count ? `${count} ${noun} in corrections/.` : "";
+  const isOffered = count >= offeredFrom;
+  find("command").hidden = !isOffered;
+  find("command").textContent = isOffered ? command : "";
+}
+
+find("clear").addEventListener("click", () => startAnew("Nothing yet"));
+find("undo").addEventListener("click", () => {
+  if (canvas.hidden) startAnew("Nothing yet");
+  else drawing.undo();
+});
+keep.addEventListener("click", keepCorrection);
+find("file").addEventListener("change", (event) => {
+  const [file] = event.target.files;
+  if (file) readPicture(file);
+  event.target.value = ""; // the same file may be chosen again
+});
+document.addEventListener("paste", (event) => {
+  const [file] = event.clipboardData.files;
+  if (file) readPicture(file);
+});
+document.addEventListener("dragover", (event) => {
+  event.preventDefault();
+  paper.classList.add("is-target");
+});
+document.addEventListener("dragleave", () => paper.classList.remove("is-target"));
+document.addEventListener("drop", (event) => {
+  event.preventDefault();
+  paper.classList.remove("is-target");
+  const [file] = event.dataTransfer.files;
+  if (file) readPicture(file);
+});
+new Camera(find("photo"), find("camera"), readPicture);
+corrections().then(tell, (error) => {
+  find("kept").textContent = error.message;
+});

@@ -1,0 +1,165 @@
+import json
+
+import cv2
+import numpy as np
+import pytest
+from fastapi.testclient import TestClient
+
+from conftest import ROOT
+from digits import UserError
+from digits.browser import app, corrections, guard
+from digits.model import model_file
+from digits.reading import formats, pipeline
+
+IMAGES = ROOT / "assets" / "images"
+PAGE = (IMAGES / "page.jpg").read_bytes()
+TOKEN = "secret"
+GOOD = {"Authorization": f"Bearer {TOKEN}"}
+
+
+@pytest.fixture(scope="module")
+def networks():
+    return pipeline.load_networks(model_file.SHIPPED)
+
+
+@pytest.fixture
+def client(networks, tmp_path, monkeypatch):
+    monkeypatch.setattr(app, "CORRECTIONS", tmp_path / "corrections")
+    application = app.application(networks, TOKEN, "127.0.0.1")
+    return TestClient(application, base_url="http://127.0.0.1:8000")
+
+
+def test_read_answers_what_json_prints(client, networks):
+    answer = client.post("/read?top=2", content=PAGE, headers=GOOD)
+    assert answer.status_code == 200
+    (reading,) = pipeline.read_pictures([IMAGES / "page.jpg"], networks, 0.5)
+    (line,) = formats.as_json(reading._replace(file="picture"), 2)
+    assert answer.json() == [json.loads(line)]
+
+
+def test_the_picture_as_it_was_read(client):
+    (answer,) = client.post("/read?picture=true", content=PAGE, headers=GOOD).json()
+    assert answer["picture"].startswith("data:image/jpeg;base64,")
+    assert answer["scale"] == 1
+
+
+def test_a_bad_picture_is_an_error_of_its_own(client):
+    answer = client.post("/read", content=b"text", headers=GOOD)
+    assert answer.status_code == 200
+    (found,) = answer.json()
+    assert found["file"] == "picture" and "not a picture" in found["error"]
+    assert client.post("/read", content=PAGE, headers=GOOD).status_code == 200
+
+
+def test_a_body_too_large(client, monkeypatch):
+    monkeypatch.setattr(guard, "LARGEST_BODY", 1 << 20)
+    answer = client.post("/read", content=bytes(2 << 20), headers=GOOD)
+    assert answer.status_code == 400
+    assert answer.json() == {"error": "larger than 1 MiB"}
+
+
+@pytest.mark.parametrize(
+    "path", ["/", "/page/index.html", "/openapi.json", "/corrections"]
+)
+def test_nothing_without_the_token(client, path):
+    assert client.get(path).status_code == 403
+    for wrong in ("", "secre", "secret1", "géheim"):
+        assert client.get(path, params={"token": wrong}).status_code == 403
+    assert client.get(path, params={"token": TOKEN}).status_code == 200
+
+
+def test_the_cookie_takes_over(client):
+    assert client.get("/", params={"token": TOKEN}).url.path == "/page/index.html"
+    assert client.get("/page/main.js").status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({}, 200),
+        ({"Host": "evil.example"}, 403),
+        ({"Host": ""}, 403),
+        ({"Host": "localhost:8000"}, 200),
+        ({"Host": "[::1]:8000"}, 200),
+        ({"Origin": "http://127.0.0.1:8000"}, 200),
+        ({"Origin": "http://127.0.0.1:9000"}, 403),
+        ({"Origin": "http://evil.example"}, 403),
+        ({"Origin": "null"}, 403),
+    ],
+)
+def test_host_and_origin(client, headers, status):
+    assert client.get("/corrections", headers=GOOD | headers).status_code == status
+
+
+def test_every_answer_has_the_headers(client):
+    for found in (
+        client.get("/page/main.js", headers=GOOD),
+        client.get("/page/main.js"),
+        client.post("/read", content=b"x", headers=GOOD),
+    ):
+        for name, value in guard.HEADERS.items():
+            assert found.headers[name] == value
+
+
+def test_no_file_of_the_machine_is_served(client):
+    for path in ("/page/../app.py", "/page/%2e%2e/app.py", "/page//etc/passwd"):
+        assert client.get(path, headers=GOOD).status_code in (404, 405)
+
+
+def test_the_page_names_no_other_site():
+    texts = [path.read_text("utf-8") for path in sorted(app.PAGE.iterdir())]
+    assert len(texts) >= 6
+    for text in texts:
+        assert "//" not in text.replace("// ", "").replace(
+            "http://www.w3.org/2000/svg", ""
+        )
+        assert "<script>" not in text and "style=" not in text and "onclick" not in text
+
+
+def test_corrections_are_kept(client, tmp_path):
+    empty = {"count": 0, "offered_from": 10, "command": app.LEARN}
+    assert client.get("/corrections", headers=GOOD).json() == empty
+    for count, reading in enumerate(["12 3/45", ""], 1):
+        answer = client.post(
+            "/corrections", params={"reading": reading}, content=PAGE, headers=GOOD
+        )
+        assert answer.json() == empty | {"count": count}
+    folder = tmp_path / "corrections"
+    assert corrections.read(folder) == [("000001.png", "12 3/45"), ("000002.png", "")]
+    kept = cv2.imread(str(folder / "000001.png"))
+    decoded = cv2.imdecode(np.frombuffer(PAGE, np.uint8), cv2.IMREAD_COLOR)
+    np.testing.assert_array_equal(kept, decoded)
+
+
+@pytest.mark.parametrize(
+    "reading", ["1a", "../x", "1\n2", "1//2", " 1", "=1", "1" * 1001]
+)
+def test_what_is_no_reading(client, tmp_path, reading):
+    answer = client.post(
+        "/corrections", params={"reading": reading}, content=PAGE, headers=GOOD
+    )
+    assert answer.status_code == 400 and "a reading has" in answer.json()["error"]
+    assert not list((tmp_path / "corrections").glob("*.png"))
+
+
+def test_no_correction_is_replaced(tmp_path):
+    picture = np.zeros((9, 9, 3), np.uint8)
+    (tmp_path / "000001.png").write_bytes(b"mine")
+    assert corrections.add(tmp_path, picture, "1") == 1
+    assert corrections.read(tmp_path) == [("000002.png", "1")]
+    assert (tmp_path / "000001.png").read_bytes() == b"mine"
+
+
+def test_labels_that_cannot_be_read(tmp_path):
+    (tmp_path / "labels.csv").write_bytes(b"\xff\xfe")
+    with pytest.raises(UserError, match=r"labels\.csv: cannot be read"):
+        corrections.add(tmp_path, np.zeros((9, 9, 3), np.uint8), "1")
+
+
+def test_the_interface_is_described(client):
+    paths = client.get("/openapi.json", headers=GOOD).json()["paths"]
+    assert set(paths) == {"/read", "/corrections"}
+    body = paths["/read"]["post"]["requestBody"]["content"]
+    assert "application/octet-stream" in body
+    for path in ("/docs", "/redoc"):
+        assert client.get(path, headers=GOOD).status_code == 404
