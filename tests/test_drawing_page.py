@@ -10,7 +10,6 @@ import sys
 import pytest
 
 from conftest import ROOT
-from digits.browser.app import LEARN
 
 playwright = pytest.importorskip("playwright.sync_api")
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
@@ -107,18 +106,6 @@ def test_draw_read_and_correct(page, tmp_path):
         check=True,
     )
     assert ": 7 (" in done.stdout
-
-
-def test_the_command_is_offered_after_ten(page, tmp_path):
-    draw(page, SEVEN)
-    wait_for(page, "7")
-    for count in range(1, 11):
-        playwright.expect(page.locator("#command")).to_be_hidden()
-        page.locator("#digits button").focus()
-        page.keyboard.press("1" if count % 2 else "2")
-        page.get_by_role("button", name="Keep the correction").click()
-        playwright.expect(page.locator("#kept")).to_contain_text(f"{count} correction")
-    playwright.expect(page.locator("#command")).to_have_text(LEARN)
 
 
 def test_forty_strokes_in_a_row(page):

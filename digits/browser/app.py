@@ -30,8 +30,6 @@ from digits.reading import formats, pipeline
 
 PAGE = Path(__file__).parent / "page"
 CORRECTIONS = Path("corrections")
-OFFERED_FROM = 10  # corrections: from so many on, learning from them pays
-LEARN = "python3 tf_cnn.py --own corrections --save_weights mine.hdf5"
 PICTURE = {
     "requestBody": {
         "required": True,
@@ -104,8 +102,8 @@ def application(networks: pipeline.Networks, token: str, host: str) -> FastAPI:
 
     @app.get("/corrections")
     def count() -> dict[str, Any]:
-        """Tell how many corrections were kept, and what command learns from them."""
-        return _kept(len(corrections.read(CORRECTIONS)))
+        """Tell how many corrections were kept."""
+        return {"count": len(corrections.read(CORRECTIONS))}
 
     @app.post("/corrections", openapi_extra=PICTURE)
     async def correct(request: Request, reading: str) -> dict[str, Any]:
@@ -117,7 +115,7 @@ def application(networks: pipeline.Networks, token: str, host: str) -> FastAPI:
         first, *_ = await run_in_threadpool(service.read, content)
         if first.picture is None:
             raise UserError(first.error or "no picture")
-        return _kept(corrections.add(CORRECTIONS, first.picture, reading))
+        return {"count": corrections.add(CORRECTIONS, first.picture, reading)}
 
     app.mount("/page", StaticFiles(directory=PAGE))
     return app
@@ -133,10 +131,6 @@ def _as_json(reading, top, picture):
         answer["picture"] = f"data:image/jpeg;base64,{url}"
         answer["scale"] = reading.scale
     return answer
-
-
-def _kept(count):
-    return {"count": count, "offered_from": OFFERED_FROM, "command": LEARN}
 
 
 class Address(NamedTuple):

@@ -72,13 +72,10 @@ async function keepCorrection() {
   }
 }
 
-// Say how many corrections there are, and from some on how to learn from them.
-function tell({ count, offered_from: offeredFrom, command }) {
+// Say how many corrections there are.
+function tell({ count }) {
   const noun = count === 1 ? "correction" : "corrections";
   find("kept").textContent = count ? `${count} ${noun} in corrections/.` : "";
-  const isOffered = count >= offeredFrom;
-  find("command").hidden = !isOffered;
-  find("command").textContent = isOffered ? command : "";
 }
 
 find("clear").addEventListener("click", () => startAnew("Nothing yet"));
