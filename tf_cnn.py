@@ -5,6 +5,7 @@
     python3 tf_cnn.py --ensemble 5 --save_weights five.hdf5      # averages five seeds
     python3 tf_cnn.py --distill five.hdf5 --save_weights small.hdf5  # imitates them
     python3 tf_cnn.py --reader 1 --save_weights pages.hdf5       # adds a page reader
+    python3 tf_cnn.py --own FOLDER --save_weights mine.hdf5      # learns your hand
     python3 load_model.py IMAGE --weights tf_cnn.hdf5            # reads a picture
 
 Trains two networks, each of six convolutions and a dense layer. One gets the image as
@@ -35,6 +36,7 @@ from digits.training import checkpoint, renderings
 tf = LazyModule("tensorflow")
 ensemble = LazyModule("digits.training.ensemble")
 export = LazyModule("digits.training.export")
+own = LazyModule("digits.training.own")
 reader_file = LazyModule("digits.training.reader_file")
 
 DROPOUT = 0.4
@@ -350,27 +352,7 @@ def parse_args(argv=None):
     parser = cli.parser(__doc__)
     flags.add_data_flags(parser, output_dir="output/tf_cnn")
     flags.add_network_flags(parser, epochs=8, batch_size=256)
-    parser.add_argument(
-        "--augmentation",
-        choices=renderings.CLASSES,
-        default="mnist",
-        help="mnist: MNIST's images alone; real: also rendered photographs, to read "
-        "pictures (takes much longer)",
-    )
-    parser.add_argument(
-        "--ensemble",
-        type=cli.number(int, 1, checkpoint.LARGEST_ENSEMBLE),
-        metavar="K",
-        default=1,
-        help="train the networks of K seeds, from --seed on, and average their answers",
-    )
-    parser.add_argument(
-        "--distill",
-        metavar="FILE",
-        help="train one network per seed, not two, to imitate this script's FILE; it "
-        "reads twice as fast",
-    )
-    flags.add_reader_flags(parser)
+    checkpoint.add_flags(parser)
     flags.add_model_flags(parser)
     args = parser.parse_args(argv)
     checkpoint.check_flags(parser, args)
@@ -385,6 +367,9 @@ def main(argv=None):
     file = args.save_weights if args.save_model else None
     folder = flags.check_destinations(args, file)
     summary = results.new_summary(checkpoint.SCRIPT, argv, args)
+    if args.own:
+        own.train(args, summary, folder, ConvolutionalNetwork, augment)
+        return 0
     if args.reader:
         reader_file.train(args, summary, folder)
         return 0

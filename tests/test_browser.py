@@ -6,7 +6,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from conftest import ROOT
-from digits import UserError
+from digits import UserError, labels
 from digits.browser import app, corrections, guard
 from digits.model import model_file
 from digits.reading import formats, pipeline
@@ -124,7 +124,7 @@ def test_corrections_are_kept(client, tmp_path):
         )
         assert answer.json() == {"count": count}
     folder = tmp_path / "corrections"
-    assert corrections.read(folder) == [("000001.png", "12 3/45"), ("000002.png", "")]
+    assert labels.read_table(folder) == [("000001.png", "12 3/45"), ("000002.png", "")]
     kept = cv2.imread(str(folder / "000001.png"))
     decoded = cv2.imdecode(np.frombuffer(PAGE, np.uint8), cv2.IMREAD_COLOR)
     np.testing.assert_array_equal(kept, decoded)
@@ -145,7 +145,7 @@ def test_no_correction_is_replaced(tmp_path):
     picture = np.zeros((9, 9, 3), np.uint8)
     (tmp_path / "000001.png").write_bytes(b"mine")
     assert corrections.add(tmp_path, picture, "1") == 1
-    assert corrections.read(tmp_path) == [("000002.png", "1")]
+    assert labels.read_table(tmp_path) == [("000002.png", "1")]
     assert (tmp_path / "000001.png").read_bytes() == b"mine"
 
 

@@ -24,7 +24,7 @@ from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import JSONResponse, RedirectResponse
 from fastapi.staticfiles import StaticFiles
 
-from digits import UserError, __version__
+from digits import UserError, __version__, labels
 from digits.browser import corrections, guard
 from digits.reading import formats, pipeline
 
@@ -103,7 +103,7 @@ def application(networks: pipeline.Networks, token: str, host: str) -> FastAPI:
     @app.get("/corrections")
     def count() -> dict[str, Any]:
         """Tell how many corrections were kept."""
-        return {"count": len(corrections.read(CORRECTIONS))}
+        return {"count": len(labels.read_table(CORRECTIONS))}
 
     @app.post("/corrections", openapi_extra=PICTURE)
     async def correct(request: Request, reading: str) -> dict[str, Any]:

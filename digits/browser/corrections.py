@@ -2,35 +2,13 @@
 
 import csv
 import io
-import re
 from pathlib import Path
 
 import cv2
 import numpy as np
 
-from digits import UserError
+from digits import UserError, labels
 from digits.terminal import files
-
-LABELS = "labels.csv"
-COLUMNS = "file", "reading"
-LONGEST = 1000  # characters of a reading
-READING = re.compile(r"[0-9]+( [0-9]+)*(/[0-9]+( [0-9]+)*)*|")
-
-
-def read(folder: Path) -> list[tuple[str, str]]:
-    """Return the (file, reading) rows of a folder's labels.csv, [] if there is none.
-
-    Raises UserError if it cannot be read.
-    """
-    path = folder / LABELS
-    try:
-        text = path.read_text(encoding="utf-8")
-        rows = list(csv.DictReader(io.StringIO(text, newline="")))
-        return [(row["file"], row["reading"]) for row in rows]
-    except FileNotFoundError:
-        return []
-    except (OSError, ValueError, KeyError, csv.Error) as error:
-        raise UserError(f"{path}: cannot be read; move it away") from error
 
 
 def add(folder: Path, picture: np.ndarray, reading: str) -> int:
@@ -39,9 +17,9 @@ def add(folder: Path, picture: np.ndarray, reading: str) -> int:
     reading: its digits, a space between numbers and / between rows; "" for none. Raises
     UserError if it is anything else, or the folder cannot be written.
     """
-    if len(reading) > LONGEST or not READING.fullmatch(reading):
+    if not labels.is_reading(reading):
         raise UserError("a reading has digits, spaces, and / between rows")
-    rows = read(folder)
+    rows = labels.read_table(folder)
     number = len(rows) + 1
     while (folder / f"{number:06d}.png").exists():  # never replace one
         number += 1
@@ -49,6 +27,8 @@ def add(folder: Path, picture: np.ndarray, reading: str) -> int:
     _, png = cv2.imencode(".png", picture)
     files.write_bytes(folder / name, png.tobytes())
     text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows([COLUMNS, *rows, (name, reading)])
-    files.write_text(folder / LABELS, text.getvalue())
+    csv.writer(text, lineterminator="\n").writerows(
+        [labels.COLUMNS, *rows, (name, reading)]
+    )
+    files.write_text(folder / labels.TABLE, text.getvalue())
     return len(rows) + 1

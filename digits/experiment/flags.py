@@ -110,7 +110,7 @@ def add_seed_flag(parser: ArgumentParser) -> None:
 
 
 def add_reader_flags(parser: ArgumentParser) -> None:
-    """Add --reader and --start."""
+    """Add --reader, --own, --start and --force."""
     parser.add_argument(
         "--reader",
         default=0,
@@ -118,10 +118,22 @@ def add_reader_flags(parser: ArgumentParser) -> None:
         **SWITCH,
     )
     parser.add_argument(
+        "--own",
+        metavar="FOLDER",
+        help="let the networks of --start learn pictures of your own: in folders 0 to "
+        "9, or with a labels.csv",
+    )
+    parser.add_argument(
         "--start",
         metavar="FILE",
-        help="this script's FILE, to whose digit networks --reader adds what it trains "
-        "(default: the shipped model)",
+        help="this script's FILE, whose networks learn with --own, or get a reader "
+        "with --reader (default: the shipped model)",
+    )
+    parser.add_argument(
+        "--force",
+        default=0,
+        help="1: save what --own learned though it reads other pictures worse",
+        **SWITCH,
     )
 
 

@@ -242,10 +242,23 @@ def marks_of(sheet: Sheet, pen: float) -> np.ndarray:
         return np.empty((0, 5), np.float32)
     boxes = np.array([bounds(sheet.turned(glyph.segments)) for glyph in glyphs])
     low, high = boxes[:, :2] - pen / 2, boxes[:, 2:] + pen / 2
-    left_top, right_bottom = sheet.shown[:2], sheet.shown[2:]
-    inside = np.minimum(high, right_bottom) - np.maximum(low, left_top)
+    own = np.array([glyph.mark for glyph in glyphs])
+    return visible(own, low, high, sheet.shown)[:MOST_MARKS]
+
+
+def visible(
+    classes: np.ndarray,
+    low: np.ndarray,
+    high: np.ndarray,
+    shown: tuple[int, int, int, int],
+) -> np.ndarray:
+    """Return the marks (N, 5), as a Piece has them, of what a box shows enough of.
+
+    classes: (M,) of all marks; low, high: (M, 2), their boxes' first and last x and y;
+    shown: left, top, right, bottom.
+    """
+    inside = np.minimum(high, shown[2:]) - np.maximum(low, shown[:2])
     share = (np.maximum(inside, 0) / (high - low)).prod(axis=1)
-    own = [glyph.mark for glyph in glyphs]
-    classes = np.where(share >= SEEN, own, UNCERTAIN)
+    classes = np.where(share >= SEEN, classes, UNCERTAIN)
     marks = np.column_stack([classes, (low + high) / 2, high - low])
-    return marks[share >= HIDDEN][:MOST_MARKS].astype(np.float32)
+    return marks[share >= HIDDEN].astype(np.float32)

@@ -11,15 +11,16 @@ import numpy as np
 from digits import UserError
 from digits.experiment import flags, results
 from digits.model import model_file
-from digits.terminal import files
+from digits.terminal import cli, files
 from digits.terminal.lazy import LazyModule
+from digits.training import renderings
 
 SCRIPT = "tf_cnn.py"
 VIEWS = "plain", "upright"  # a network each, for every seed
 VIEWS_DISTILLED = ("plain",)  # takes half the time to read a digit
 LARGEST_ENSEMBLE = 100  # seeds
 DEFAULT_FILE = "tf_cnn.hdf5"  # to which the script saves
-# Flags that mean nothing to --reader.
+# Flags that mean nothing to --reader and --own.
 NETWORK_FLAGS = (
     "load_model",
     "distill",
@@ -148,6 +149,31 @@ def load(path: str | Path, network: Network) -> Callable[[np.ndarray], np.ndarra
     return lambda images: classifier.probabilities(images)[:, :10].argmax(axis=1)
 
 
+def add_flags(parser: argparse.ArgumentParser) -> None:
+    """Add the flags of tf_cnn.py that other scripts lack."""
+    parser.add_argument(
+        "--augmentation",
+        choices=renderings.CLASSES,
+        default="mnist",
+        help="mnist: MNIST's images alone; real: also rendered photographs, to read "
+        "pictures (takes much longer)",
+    )
+    parser.add_argument(
+        "--ensemble",
+        type=cli.number(int, 1, LARGEST_ENSEMBLE),
+        metavar="K",
+        default=1,
+        help="train the networks of K seeds, from --seed on, and average their answers",
+    )
+    parser.add_argument(
+        "--distill",
+        metavar="FILE",
+        help="train one network per seed, not two, to imitate this script's FILE; it "
+        "reads twice as fast",
+    )
+    flags.add_reader_flags(parser)
+
+
 def check_flags(parser: argparse.ArgumentParser, args: argparse.Namespace) -> None:
     """Set what tf_cnn.py's flags imply; end with a usage error if they disagree."""
     if args.save_model is None:
@@ -157,20 +183,28 @@ def check_flags(parser: argparse.ArgumentParser, args: argparse.Namespace) -> No
     if args.save_model and args.save_weights is None:
         args.save_weights = DEFAULT_FILE
     flags.check_model_flags(parser, args)
-    _check_reader(parser, args)
+    _check_start(parser, args)
     _check_teacher(parser, args)
 
 
-def _check_reader(parser, args):
-    """End with a usage error if --reader meets a flag of networks, or --start lacks it.
+def _check_start(parser, args):
+    """End with a usage error if --reader or --own meets a flag that it does not know.
 
     A flag that has its default value counts as not given.
     """
-    if args.start is not None and not args.reader:
-        parser.error("--start needs --reader 1")
-    for name in NETWORK_FLAGS if args.reader else ():
+    starts = args.reader or args.own
+    if args.reader and args.own:
+        parser.error("--own and --reader exclude each other")
+    if args.start is not None and not starts:
+        parser.error("--start needs --own FOLDER or --reader 1")
+    if args.force and not args.own:
+        parser.error("--force needs --own FOLDER")
+    if args.own and args.dataset != "mnist":
+        parser.error("--own compares with MNIST: drop --dataset")
+    for name in NETWORK_FLAGS if starts else ():
         if getattr(args, name) != parser.get_default(name):
-            parser.error(f"--reader trains no digit networks: drop --{name}")
+            flag = "--own" if args.own else "--reader"
+            parser.error(f"{flag} trains no new digit networks: drop --{name}")
 
 
 def _check_teacher(parser, args):

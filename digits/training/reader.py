@@ -11,6 +11,7 @@ time.
 # pyright: reportOptionalOperand=false, reportOperatorIssue=false
 # pyright: reportArgumentType=false
 
+import functools
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -46,16 +47,30 @@ RARE = -4.0  # logit of presence at first: few cells hold a mark's middle
 NEAR = 1.2  # cells from a mark's middle: so near, presence is neither right nor wrong …
 NEAR_WEIGHT = 0.3  # … and class, place and size count so much
 SIZE_WEIGHT = 0.5  # of the loss of place and size
-PIECES, EPOCHS, BATCH = 100_000, 5, 32
-PEAK_LEARNING_RATE, WARM_UP = 0.02, 0.15
+PIECES, BATCH = 100_000, 32
+WARM_UP = 0.15  # share of the steps
 WEIGHT_DECAY = 0.05
-AVERAGE_DECAY = 0.995  # of the averaged weights, per step
 NEWTON_SCHULZ_STEPS = 3  # of Muon: fewer than its 5 save time
 HELD_OUT = 2_000  # pieces
 FAR = 0.4  # of a digit's height: what is read farther from its middle is another one
 TRAINING, VALIDATION = 3, 4  # they draw their own pages
 
 OnEpoch = Callable[[int, float], object]
+
+
+class Course(NamedTuple):
+    """How a network learns.
+
+    epochs: passes over the pieces; learning_rate: Muon's, at its peak; average_decay:
+    of the averaged weights, per step.
+    """
+
+    epochs: int
+    learning_rate: float
+    average_decay: float
+
+
+FROM_SCRATCH = Course(epochs=5, learning_rate=0.02, average_decay=0.995)
 
 
 class LocalContrast(keras.layers.Layer):
@@ -104,12 +119,17 @@ def enlarged(places, factor):
     return tf.raw_ops.ResizeNearestNeighbor(images=places, size=size)
 
 
-def network() -> keras.Model:
+def network(normalised: bool = True) -> keras.Model:
     """Return an untrained network, from pixels (N, H, W, 1), 0 to 255, to answers.
 
-    H and W are multiples of digits.model.reader.MULTIPLE.
+    H and W are multiples of digits.model.reader.MULTIPLE. normalised: whether its
+    convolutions are batch-normalised, or have a bias instead, as in an ONNX graph.
     """
     first, second, third, last = FILTERS
+    convolved, residual = (
+        functools.partial(layer, normalised=normalised)
+        for layer in (_convolved, _residual)
+    )
     pixels = keras.Input((None, None, 1))
     x = SpaceToDepth()(LocalContrast()(pixels))  # (N, H / 2, W / 2, 4)
     x = convolved(x, first)  # (N, H / 2, W / 2, 24)
@@ -130,23 +150,25 @@ def network() -> keras.Model:
     )
 
 
-def convolved(x, filters, size=3, stride=1, active=True):
+def _convolved(x, filters, size=3, stride=1, active=True, normalised=True):
     """Return x convolved and normalised, and activated if `active`."""
     x = keras.layers.Conv2D(
         filters,
         size,
         stride,
         padding="same",
-        use_bias=False,
+        use_bias=not normalised,
         kernel_initializer="he_normal",
     )(x)
-    x = FusedBatchNormalization(momentum=0.98)(x)
+    if normalised:
+        x = FusedBatchNormalization(momentum=0.98)(x)
     return keras.layers.ReLU()(x) if active else x
 
 
-def residual(x, filters):
+def _residual(x, filters, normalised):
     """Return x and two convolutions of it added up (He et al., 2016)."""
-    y = convolved(convolved(x, filters), filters, active=False)
+    y = _convolved(x, filters, normalised=normalised)
+    y = _convolved(y, filters, active=False, normalised=normalised)
     return keras.layers.ReLU()(x + y)
 
 
@@ -372,15 +394,18 @@ def fit(
     marks: np.ndarray,
     seed: int,
     on_epoch: OnEpoch | None = None,
+    course: Course = FROM_SCRATCH,
+    model: keras.Model | None = None,
 ) -> keras.Model:
     """Return a network trained on pieces, as digits.synthesis.pages makes them.
 
-    on_epoch: called after each epoch with its number, from 1 on, and its mean loss.
+    on_epoch: called after each epoch with its number, from 1 on, and its mean loss;
+    model: the network that learns on; without it, a new one.
     """
     keras.utils.set_random_seed(seed)
-    model, batches = network(), len(pictures) // BATCH
-    schedule = OneCycle(PEAK_LEARNING_RATE, EPOCHS * batches, WARM_UP)
-    optimizer = muon(schedule, WEIGHT_DECAY, AVERAGE_DECAY, NEWTON_SCHULZ_STEPS)
+    model, batches = model or network(), len(pictures) // BATCH
+    schedule = OneCycle(course.learning_rate, course.epochs * batches, WARM_UP)
+    optimizer = muon(schedule, WEIGHT_DECAY, course.average_decay, NEWTON_SCHULZ_STEPS)
     optimizer.build(model.trainable_variables)
 
     @tf.function
@@ -394,10 +419,10 @@ def fit(
         )
         return loss
 
-    for epoch in range(EPOCHS):
+    for epoch in range(course.epochs):
         order = np.random.default_rng([seed, epoch]).permutation(len(pictures))
         losses = []
-        with Progress(f"Reader, epoch {epoch + 1}/{EPOCHS}", batches) as bar:
+        with Progress(f"Reader, epoch {epoch + 1}/{course.epochs}", batches) as bar:
             for batch in range(batches):
                 chosen = order[batch * BATCH : (batch + 1) * BATCH]
                 step_seed = tf.constant([seed, epoch * batches + batch])

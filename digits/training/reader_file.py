@@ -5,9 +5,14 @@ import time
 from pathlib import Path
 from typing import Any
 
+import keras
+import numpy as np
+import onnx
+
 from digits import UserError, mnist
 from digits.experiment import flags, results
 from digits.model import model_file
+from digits.model.reader import Reader
 from digits.terminal import files
 from digits.training import export, reader
 from digits.training.checkpoint import SCRIPT
@@ -30,7 +35,11 @@ def train(args: argparse.Namespace, summary: dict[str, Any], folder: Path) -> No
 
     model, facts = reader.train(dataset, args.seed, on_epoch)
     print(score_text(facts["score"]), flush=True)
-    training = {"seed": args.seed, "pieces": reader.PIECES, "epochs": reader.EPOCHS}
+    training = {
+        "seed": args.seed,
+        "pieces": reader.PIECES,
+        "epochs": reader.FROM_SCRATCH.epochs,
+    }
     summary = summary | training | facts
     summary |= results.circumstances(dataset, start)
     results.write_rows(folder / "history.csv", rows)
@@ -55,6 +64,34 @@ def read_networks(path: str | Path) -> dict[str, Any]:
         "variables": model_file.read_variables(path),
         "quick": quick,
     }
+
+
+def restore(path: str | Path) -> keras.Model:
+    """Return the trained network whose graph is the reader of a model file.
+
+    Raises UserError where it has none, or that of another network.
+    """
+    with model_file.open_hdf5(path) as file:
+        content = model_file.read_bytes(file, model_file.READER)
+    if not content:
+        raise UserError(f"{path}: has no reader of pages to learn on")
+    Reader(content, path).answers(np.zeros((8, 8), np.uint8))  # it is sound
+    model = reader.network(normalised=False)
+    free = [layer for layer in model.layers if isinstance(layer, keras.layers.Conv2D)]
+    try:
+        graph = onnx.load_from_string(content).graph
+        arrays = {a.name: onnx.numpy_helper.to_array(a) for a in graph.initializer}
+        for node in graph.node:
+            if node.op_type == "Conv":
+                kernel, bias = (arrays[name] for name in node.input[1:])
+                kernel = kernel.transpose(2, 3, 1, 0)
+                # Those of one shape follow each other in both.
+                layer = next(one for one in free if one.kernel.shape == kernel.shape)
+                layer.set_weights([kernel, bias])
+                free.remove(layer)
+    except (KeyError, ValueError, StopIteration) as error:
+        raise UserError(f"{path}: its reader is of an earlier {SCRIPT}") from error
+    return model
 
 
 def save(

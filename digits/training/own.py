@@ -1,0 +1,312 @@
+"""Let the networks of a model file learn pictures of one's own: tf_cnn.py --own.
+
+The digit networks and the reader of pages learn these pictures, and beside them MNIST's
+and made-up ones, so that they forget nothing. Some pictures are kept back, and read
+before and after.
+"""
+
+import argparse
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from digits import UserError, labels, mnist
+from digits.experiment import flags, results
+from digits.labels import Labelled
+from digits.model import model_file
+from digits.model.classifier import Classifier
+from digits.model.reader import Reader
+from digits.reading.pipeline import THRESHOLD, Networks, load_networks, read_pictures
+from digits.synthesis.pages import pieces
+from digits.synthesis.render import with_renderings
+from digits.terminal import files
+from digits.terminal.progress import Progress
+from digits.training import checkpoint, export, own_pictures, reader, reader_file
+from digits.training.ensemble import Ensemble, images_in_view
+from digits.training.optimizer import OneCycle
+from digits.training.own_pictures import Example
+
+FEWEST = 10  # pictures from which something is learned
+MANY = 40  # pictures of which a part is kept back; of fewer, each half in turn
+KEPT_BACK = 4  # one in so many
+STEPS, STEPS_OF_FEW = 120, 60  # of each network
+OWN_IMAGES, OTHER_IMAGES = 64, 192  # of a digit network's step
+OTHERS = 5_000  # of MNIST's images and as many renderings, of which those are
+LEARNING_RATE = 3e-4  # of the digit networks, with Adam
+COURSE = reader.Course(epochs=1, learning_rate=0.002, average_decay=0.95)
+HELD_OUT = 1_000  # made-up pieces that are scored
+MORE_ERRORS = 5  # of MNIST's validation images, at most
+WORSE_PAGES = 0.003  # share of the digits of made-up pages, at most
+OWN = 5  # the pages and renderings of --own; after digits.training.reader's
+
+
+class Trained(NamedTuple):
+    """An Ensemble of digit networks, and a reader's network."""
+
+    ensemble: Ensemble
+    reader: keras.Model
+
+
+class Graphs(NamedTuple):
+    """The ONNX graphs of Trained networks."""
+
+    digits: bytes
+    reader: bytes
+
+    def networks(self) -> Networks:
+        """Return what reads pictures with them."""
+        return Networks(Classifier(self.digits), Reader(self.reader))
+
+
+class Teacher:
+    """Lets the networks of a model file learn examples.
+
+    path: the file's; network, augment: tf_cnn.py's. Raises UserError if that did not
+    save it, or without a reader.
+    """
+
+    def __init__(self, path: str | Path, args: argparse.Namespace, network, augment):
+        self.path, self.seed = path, args.seed
+        self.network, self.augment = network, augment
+        self.stored = reader_file.read_networks(path)
+        self.restored()  # before any work
+        self.dataset = mnist.load("mnist", args.data_dir)
+        train = self.dataset.train_images, self.dataset.train_labels
+        chosen = np.random.default_rng(self.seed).permutation(len(train[0]))[:OTHERS]
+        some = train[0][chosen], train[1][chosen]
+        self.others = with_renderings(*some, [[self.seed, OWN]])
+        self.pages = self._pages(*train, STEPS * reader.BATCH // 2, OWN)
+        held_out = self.dataset.validation_images, self.dataset.validation_labels
+        self.held_out = self._pages(*held_out, HELD_OUT, reader.VALIDATION)
+
+    def _pages(self, images, its_labels, count, number):
+        with Progress("Drawing pages", count) as bar:
+            return pieces(images, its_labels, count, [self.seed, number], bar.update)
+
+    def restored(self) -> Trained:
+        """Return the networks of the file."""
+        attributes = self.stored["attributes"]
+        ensemble = checkpoint.restore(self.path, attributes, self.network)
+        ensemble.temperature = attributes["temperature"]
+        return Trained(ensemble, reader_file.restore(self.path))
+
+    def learn(self, examples: Sequence[Example], steps: int) -> Trained:
+        """Return the networks of the file, after they have learned examples."""
+        trained = self.restored()
+        random = np.random.default_rng([self.seed, len(examples)])
+        half = steps * reader.BATCH // 2
+        own = own_pictures.pieces(examples, half, random)
+        both = [
+            np.concatenate([a, b[:half]]) for a, b in zip(own, self.pages, strict=True)
+        ]
+        reader.fit(*both, self.seed, course=COURSE, model=trained.reader)
+        images = [e.image for e in examples if e.image is not None]
+        its_labels = [e.label for e in examples if e.image is not None]
+        if images:
+            own = np.stack(images), np.array(its_labels, np.uint8)
+            for network in trained.ensemble.networks:
+                self._learn_images(network, own, steps, random)
+        return trained
+
+    def _learn_images(self, network, own, steps, random):
+        """Let a digit network learn images and labels, and others beside them."""
+        variables = [v for v in network.trainable if v.shape.rank > 1]
+        optimizer = keras.optimizers.Adam(OneCycle(LEARNING_RATE, steps, 0.2))
+        optimizer.build(variables)
+        sets = [
+            (
+                images_in_view(images, network.view)[..., None],
+                its_labels.astype(np.int32),
+            )
+            for images, its_labels in (own, self.others)
+        ]
+
+        @tf.function
+        def learn(images, its_labels, seed):
+            pixels = self.augment(images, seed)
+            with tf.GradientTape() as tape:
+                losses = tf.nn.sparse_softmax_cross_entropy_with_logits(
+                    its_labels, network(pixels)
+                )
+                loss = tf.reduce_mean(losses)
+            optimizer.apply_gradients(
+                zip(tape.gradient(loss, variables), variables, strict=True)
+            )
+
+        with Progress("Digit network", steps) as bar:
+            for step in range(steps):
+                chosen = [
+                    random.integers(len(its_labels), size=count)
+                    for (_, its_labels), count in zip(
+                        sets, (OWN_IMAGES, OTHER_IMAGES), strict=True
+                    )
+                ]
+                images, its_labels = (
+                    np.concatenate(
+                        [s[part][c] for s, c in zip(sets, chosen, strict=True)]
+                    )
+                    for part in (0, 1)
+                )
+                learn(images, its_labels, tf.constant([self.seed, step]))
+                bar.update(1)
+
+
+def train(
+    args: argparse.Namespace,
+    summary: dict[str, Any],
+    folder: Path,
+    network: Any,
+    augment: Any,
+) -> None:
+    """Learn the pictures of --own, print what that changed, save the networks.
+
+    folder: for results; network, augment: tf_cnn.py's. Raises UserError where there are
+    too few pictures, and where other pictures are read worse than before and --force is
+    not given.
+    """
+    start = time.monotonic()
+    path = model_file.SHIPPED if args.start is None else args.start
+    labelled = labels.read(args.own)
+    examples = matched(labelled, load_networks(path))
+    teacher = Teacher(path, args, network, augment)
+    pictures = list(examples)
+    steps = STEPS if len(pictures) >= MANY else STEPS_OF_FEW
+    own = {"pictures": 0, "before": 0, "after": 0}
+    parts = splits(pictures, args.seed)
+    for learned, kept in parts:
+        after = teacher.learn([examples[one] for one in learned], steps)
+        graphs = graphs_of(after)
+        own["pictures"] += len(kept)
+        own["before"] += count_right(kept, load_networks(path))
+        own["after"] += count_right(kept, graphs.networks())
+    if len(parts) > 1:  # each picture was kept back once
+        after = teacher.learn(list(examples.values()), steps)
+        graphs = graphs_of(after)
+    facts = {"own": own} | others_compared(teacher, after)
+    print_facts(facts)
+    summary = summary | facts | {"learned": len(pictures)}
+    summary |= results.circumstances(teacher.dataset, start)
+    files.write_json(folder / "results.json", summary)
+    if (loss := lost(facts)) and not args.force:
+        raise UserError(
+            f"{args.save_weights}: not saved: {loss}; add --force 1 to save"
+        )
+    if args.save_model:
+        variables = {n: v.numpy() for n, v in after.ensemble.variables.items()}
+        # The quick graph has not learned them.
+        stored = {"onnx": graphs.digits, "variables": variables, "quick": b""}
+        attributes = teacher.stored["attributes"] | {"own": summary}
+        path = args.save_weights
+        model_file.save(path, **stored, attributes=attributes, reader=graphs.reader)
+        print(flags.saved_text(path, "load_model.py", "IMAGE", "--weights", path))
+
+
+def matched(
+    labelled: Sequence[Labelled], networks: Networks
+) -> dict[Labelled, Example]:
+    """Return the Examples of labelled pictures; say which are left out, and why.
+
+    Raises UserError where less than FEWEST remain.
+    """
+    examples = {}
+    with Progress("Matching pictures", len(labelled)) as bar:
+        for one in labelled:
+            example = own_pictures.match(one, networks)
+            if isinstance(example, str):
+                print(f"{one.path}: left out: {example}", file=sys.stderr)
+            else:
+                examples[one] = example
+            bar.update(1)
+    if len(examples) < FEWEST:
+        raise UserError(
+            f"{len(examples)} pictures to learn from; at least {FEWEST} are needed"
+        )
+    return examples
+
+
+def splits(
+    pictures: Sequence[Labelled], seed: int
+) -> list[tuple[list[Labelled], list[Labelled]]]:
+    """Return [(what is learned, what is kept back)] of pictures.
+
+    Of MANY pictures, one in KEPT_BACK is kept back; of fewer, each half in turn.
+    """
+    order = [
+        pictures[i] for i in np.random.default_rng(seed).permutation(len(pictures))
+    ]
+    if len(pictures) >= MANY:
+        count = len(pictures) // KEPT_BACK
+        return [(order[count:], order[:count])]
+    first, second = order[::2], order[1::2]
+    return [(first, second), (second, first)]
+
+
+def graphs_of(trained: Trained) -> Graphs:
+    """Return the graphs of networks."""
+    return Graphs(
+        export.to_onnx(trained.ensemble.probabilities),
+        export.reader_to_onnx(trained.reader),
+    )
+
+
+def count_right(pictures: Sequence[Labelled], networks: Networks) -> int:
+    """Return how many pictures are read as they are labelled, spaces aside."""
+    paths = [picture.path for picture in pictures]
+    right = 0
+    readings = read_pictures(paths, networks, THRESHOLD)
+    for picture, found in zip(pictures, readings, strict=True):
+        right += "/".join(found.rows).replace(" ", "") == picture.reading.replace(
+            " ", ""
+        )
+    return right
+
+
+def others_compared(teacher: Teacher, after: Trained) -> dict[str, dict[str, float]]:
+    """Return how other pictures are read before and after.
+
+    Those are MNIST's validation images, of which errors are counted, and made-up pages,
+    of whose digits the share is given that is right.
+    """
+    images, its_labels = (
+        teacher.dataset.validation_images,
+        teacher.dataset.validation_labels,
+    )
+    facts = {"mnist_errors": {}, "pages_right": {}}
+    for name, trained in {"before": teacher.restored(), "after": after}.items():
+        errors = (trained.ensemble.predict(images) != its_labels).sum()
+        facts["mnist_errors"][name] = int(errors)
+        score = reader.score(trained.reader, *teacher.held_out)
+        facts["pages_right"][name] = score["right"]
+    return facts
+
+
+def print_facts(facts: dict[str, dict[str, float]]) -> None:
+    """Print what learning changed, a line for each kind of picture."""
+    own, errors, pages = (
+        facts[name] for name in ("own", "mnist_errors", "pages_right")
+    )
+    print(
+        f"own pictures, kept back: {own['before']} of {own['pictures']} right before, "
+        f"{own['after']} after\n"
+        f"MNIST's validation images: {errors['before']} errors before, "
+        f"{errors['after']} after\n"
+        f"digits of made-up pages: {pages['before']:.1%} right before, "
+        f"{pages['after']:.1%} after",
+        flush=True,
+    )
+
+
+def lost(facts: dict[str, dict[str, float]]) -> str:
+    """Return what is read worse than may be, or nothing."""
+    errors, pages = facts["mnist_errors"], facts["pages_right"]
+    if errors["after"] > errors["before"] + MORE_ERRORS:
+        return "MNIST's images are read worse"
+    if pages["after"] < pages["before"] - WORSE_PAGES:
+        return "other pages are read worse"
+    return ""

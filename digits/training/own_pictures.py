@@ -1,0 +1,139 @@
+"""From labelled pictures of one's own to what the networks learn from.
+
+What the reader of pages finds in a picture is matched to its reading: where as many
+digits stand in as many rows, each gets its label.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+
+from digits import UserError
+from digits.labels import Labelled
+from digits.model.classifier import DIGITS
+from digits.model.reader import with_paper
+from digits.reading import layout
+from digits.reading.decode import decode
+from digits.reading.find import LIKELY, Marks, find, resized
+from digits.reading.ink import coarse, extract_ink, is_light_on_dark
+from digits.reading.normalise import normalise
+from digits.reading.pipeline import Networks
+from digits.reading.segment import segment
+from digits.synthesis.page import HEIGHT, MOST_MARKS, WIDTH, visible
+from digits.synthesis.pages import NOTHING
+from digits.synthesis.sheet import OTHER_SIZES, SIZES
+
+NO_DIGIT_LABEL = len(DIGITS)  # of an image, after those of the digits
+OFF_SIZE = 0.15  # share of the pieces whose digits are of OTHER_SIZES
+
+
+class Example(NamedTuple):
+    """A picture of which each digit is known.
+
+    gray: (H, W) uint8, dark ink on light paper; marks: (N, 5) float32, as of a
+    digits.synthesis.page.Piece; image: (28, 28) uint8 of its only piece of ink, or
+    None; label: of that image.
+    """
+
+    gray: np.ndarray
+    marks: np.ndarray
+    image: np.ndarray | None
+    label: int
+
+
+def match(labelled: Labelled, networks: Networks) -> Example | str:
+    """Return the Example of a picture, or in a few words why there is none."""
+    try:
+        picture, _ = decode(labelled.path)
+    except UserError as error:
+        return str(error)
+    gray = cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY)
+    if is_light_on_dark(coarse(picture)):
+        gray = 255 - gray
+    rows = [row.replace(" ", "") for row in labelled.reading.split("/")]
+    regions = segment(extract_ink(picture))
+    only = regions[0] if len(regions) == 1 and len("".join(rows)) < 2 else None
+    found = find(gray, networks.reader)
+    digits = _digits(found, rows)
+    if digits is None and only and rows[0]:
+        digits = np.array([only.box], np.float32), np.array([int(rows[0])])
+    if digits is None:
+        return f"no {labelled.reading} is found"
+    boxes, classes = digits
+    signs = found.chosen(~found.are_digits & (found.confidences >= LIKELY))
+    boxes = np.concatenate([boxes, signs.boxes])
+    classes = np.concatenate([classes, signs.labels])
+    marks = np.column_stack([classes, boxes[:, :2] + boxes[:, 2:] / 2, boxes[:, 2:]])
+    return Example(
+        gray,
+        marks.astype(np.float32),
+        normalise(only.ink) if only else None,
+        int(rows[0]) if rows[0] else NO_DIGIT_LABEL,
+    )
+
+
+def _digits(found: Marks, rows):
+    """Return the boxes and labels of the digits of `rows`, or None.
+
+    They are the marks that are likeliest to be digits, whichever.
+    """
+    text = "".join(rows)
+    if not text:
+        return np.empty((0, 4), np.float32), np.empty(0, int)
+    likeliest = np.argsort(-found.digit_probabilities.sum(axis=1), kind="stable")
+    chosen = found.chosen(likeliest[: len(text)])
+    laid = layout.rows_of(chosen.boxes, [False] * len(chosen.boxes))
+    if [len(row.indices) for row in laid] != [len(row) for row in rows]:
+        return None
+    order = [index for row in laid for index in row.indices]
+    return chosen.boxes[order], np.array([int(digit) for digit in text])
+
+
+def pieces(
+    examples: Sequence[Example], count: int, random: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return `count` pieces of examples, as digits.synthesis.pages.pieces does."""
+    pictures = np.empty((count, HEIGHT, WIDTH), np.uint8)
+    marks = np.full((count, MOST_MARKS, 5), NOTHING, np.float32)
+    for index in range(count):
+        example = examples[index % len(examples)]
+        pictures[index], own = _piece(example, random)
+        marks[index, : len(own)] = own
+    return pictures, marks
+
+
+def _piece(example, random):
+    """Return a part of an example that shows one of its marks, and its marks there."""
+    digits = example.marks[example.marks[:, 0] < len(DIGITS)]
+    typical = np.median(digits[:, 4]) if len(digits) else min(example.gray.shape)
+    is_readable = random.random() >= OFF_SIZE
+    sizes = SIZES if is_readable else OTHER_SIZES[random.integers(2)]
+    scale = np.exp(random.uniform(*np.log(sizes))) / typical
+    gray = resized(example.gray, scale)
+    marks = example.marks * np.float32([1, scale, scale, scale, scale])
+    middle = np.divide(gray.shape[::-1], 2)
+    if len(marks):
+        middle = marks[random.integers(len(marks)), 1:3]
+    corner = np.rint(middle - random.uniform(0.2, 0.8, 2) * (WIDTH, HEIGHT)).astype(int)
+    picture, corner = _cut(gray, corner)
+    low = marks[:, 1:3] - marks[:, 3:] / 2 - corner
+    own = visible(marks[:, 0], low, low + marks[:, 3:], (0, 0, WIDTH, HEIGHT))
+    return picture, own[:MOST_MARKS] if is_readable else own[:0]
+
+
+def _cut(gray, corner):
+    """Return (HEIGHT, WIDTH) of a picture from a corner x, y on, and that corner.
+
+    The corner is moved where nothing of the picture would be seen. Beyond the picture
+    is paper.
+    """
+    corner = np.minimum(corner, np.array(gray.shape[::-1]) - 4)
+    corner = np.maximum(corner, [4 - WIDTH, 4 - HEIGHT])
+    left, top = np.maximum(corner, 0)
+    seen = gray[top : corner[1] + HEIGHT, left : corner[0] + WIDTH]
+    above, before = top - corner[1], left - corner[0]
+    below = HEIGHT - above - seen.shape[0]
+    after = WIDTH - before - seen.shape[1]
+    return with_paper(seen, above, below, before, after), corner
