@@ -22,13 +22,14 @@ import math
 import os
 import sys
 import time
+from pathlib import Path
 from typing import Any
 
 from digits import UserError, mnist
 from digits.experiment import flags, results
 from digits.model import model_file
 from digits.model.classifier import DIGITS
-from digits.terminal import cli
+from digits.terminal import cli, files
 from digits.terminal.lazy import LazyModule
 
 # Imported at first use, so that --help and usage errors answer at once.
@@ -37,6 +38,7 @@ keras_classifier = LazyModule("digits.training.keras_classifier")
 keras_file = LazyModule("digits.training.keras_file")
 keras_layers = LazyModule("digits.training.layers")
 optimizers = LazyModule("digits.training.optimizer")
+own_pictures = LazyModule("digits.training.own_pictures")
 recorder = LazyModule("digits.training.recorder")
 
 os.environ["KERAS_BACKEND"] = "tensorflow"  # the ONNX graph is made through it
@@ -224,12 +226,24 @@ def load(path, args) -> Any:
 
 
 def save(classifier, args, summary):
-    """Write a model file and print how to use it; `summary` has the test scores."""
-    path, model = args.save_weights, classifier.model
-    if args.load_model:
+    """Write a model file and print how to use it; `summary` has the test scores.
+
+    A name that ends in .keras gets a Keras archive. When one was loaded, the model file
+    stands beside it.
+    """
+    path, model = Path(args.save_weights), classifier.model
+    if args.load_model and keras_file.kind_of(path) == keras_file.ARCHIVE:
+        path = path.with_suffix(".hdf5")
+        files.check_writable(path)
+        content = keras_file.saved(model, ".hdf5")
+    elif args.load_model:
         content = keras_file.content_with(path, model)
+    elif keras_file.is_archive_name(path):
+        files.write_bytes(path, keras_file.saved(model, ".keras"))
+        print(f"saved {path}; with -l 1 -s 1 it gets a file that load_model.py reads")
+        return
     else:
-        content = keras_file.to_hdf5(model)
+        content = keras_file.saved(model, ".hdf5")
     attributes = results.attributes(summary)
     model_file.save(path, classifier.to_onnx(), attributes, keras_hdf5=content)
     print(flags.saved_text(path, "load_model.py", "IMAGE", "--weights", path))
@@ -247,6 +261,7 @@ def parse_args(argv=None):
         help="stop at this validation accuracy, or after --epochs; trains a smaller "
         "network without augmentation (--filters 24 48 48 96 --batch_size 64)",
     )
+    flags.add_own_flag(parser, "pictures of your own to learn beside MNIST's")
     flags.add_model_flags(parser, save_model=0)
     # The flag changes the defaults of others, so it is looked for first.
     if parser.parse_known_args(argv)[0].target_accuracy:
@@ -267,8 +282,11 @@ def main(argv=None):
     if args.load_model:
         classifier = load(args.save_weights, args)
         dataset = mnist.load(args.dataset, args.data_dir)
+        keras_classifier.fit_scale(classifier, args.save_weights, dataset)
     else:
         dataset = mnist.load(args.dataset, args.data_dir)
+        if args.own:
+            dataset = own_pictures.added(dataset, args.own)
         learn = train if args.target_accuracy is None else train_to_target
         model, history = learn(args, dataset)
         classifier = keras_classifier.KerasClassifier(model)

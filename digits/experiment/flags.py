@@ -117,12 +117,7 @@ def add_reader_flags(parser: ArgumentParser) -> None:
         help="1: train the reader of pages instead of digit networks",
         **SWITCH,
     )
-    parser.add_argument(
-        "--own",
-        metavar="FOLDER",
-        help="let the networks of --start learn pictures of your own: in folders 0 to "
-        "9, or with a labels.csv",
-    )
+    add_own_flag(parser, "let the networks of --start learn pictures of your own")
     parser.add_argument(
         "--start",
         metavar="FILE",
@@ -135,6 +130,12 @@ def add_reader_flags(parser: ArgumentParser) -> None:
         help="1: save what --own learned though it reads other pictures worse",
         **SWITCH,
     )
+
+
+def add_own_flag(parser: ArgumentParser, text: str) -> None:
+    """Add --own; text: what it does."""
+    form = "in folders 0 to 9, or with a labels.csv"
+    parser.add_argument("--own", metavar="FOLDER", help=f"{text}: {form}")
 
 
 def add_model_flags(parser: ArgumentParser, save_model: int | None = None) -> None:

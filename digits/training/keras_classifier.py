@@ -1,24 +1,30 @@
 """Any Keras network as a classifier of digits with calibrated probabilities."""
 
+import sys
 from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
 
 from digits import UserError
+from digits.mnist import Dataset
 from digits.model.calibration import fit_temperature
 from digits.model.classifier import DIGITS, in_batches
 from digits.training.export import PIXELS, to_onnx
 
 TINY = 1e-30  # keeps a logarithm finite
+SCALE_IMAGES = 1_000  # on which 0 to 1 and 0 to 255 are tried
 
 
 class KerasClassifier:
     """Maps pixels to the calibrated probabilities of the ten digits.
 
     A network without a Rescaling or Normalization layer of its own is taken to expect
-    ink from 0 to 1, and one whose outputs are not all within 0 to 1 to give logits.
+    ink from 0 to 1 (until `fit_scale` has tried both), and one whose outputs are not
+    all within 0 to 1 to give logits.
     Raises UserError, with `name` in it, if it does not map 784 numbers to 10.
     """
 
@@ -53,6 +59,17 @@ class KerasClassifier:
         infer = tf.function(self, input_signature=[PIXELS])
         return in_batches(lambda x: infer(x).numpy(), images, len(DIGITS))
 
+    def fit_scale(self, images: np.ndarray, labels: np.ndarray) -> None:
+        """Take the network to expect ink from 0 to 1 or to 255, as fits it better.
+
+        images: held-out ones (N, 28, 28) uint8; labels: (N,).
+        """
+        right = {}
+        for self.scale in (1, 1 / 255):
+            guesses = self.probabilities(images).argmax(axis=1)
+            right[self.scale] = (guesses == labels).sum()
+        self.scale = max(right, key=right.__getitem__)
+
     def calibrate(self, images: np.ndarray, labels: np.ndarray) -> None:
         """Fit the temperature to held-out images (N, 28, 28) uint8 and labels (N,)."""
         self.temperature = 1.0
@@ -62,6 +79,18 @@ class KerasClassifier:
     def to_onnx(self) -> bytes:
         """Return the ONNX graph that does what a call does."""
         return to_onnx(self)
+
+
+def fit_scale(classifier: Any, path: str | Path, dataset: Dataset) -> None:
+    """Find out which ink the Keras model of a file expects, and say it on stderr.
+
+    classifier: a KerasClassifier; any other stays as it is.
+    """
+    if isinstance(classifier, KerasClassifier):
+        images, labels = dataset.validation_images, dataset.validation_labels
+        classifier.fit_scale(images[:SCALE_IMAGES], labels[:SCALE_IMAGES])
+        ink = "0 to 255" if classifier.scale == 1 else "0 to 1"
+        print(f"{path}: expects ink from {ink}", file=sys.stderr)
 
 
 def layers_of(model: keras.Model) -> Iterator[keras.layers.Layer]:

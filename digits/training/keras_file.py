@@ -1,10 +1,11 @@
-"""Keras's own files: HDF5 of any version, loaded and written."""
+"""Keras's own files: HDF5 of any version and .keras archives, loaded and written."""
 
 import json
 import logging
 import shutil
 import tempfile
 import warnings
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from digits import UserError
 from digits.model import model_file
 from digits.training.layers import Gradients, Upright
 
+ARCHIVE = "archive"  # a kind of file: .keras
 # What Keras raises where a file is damaged or does not fit.
 LOADING_ERRORS = (
     ValueError,
@@ -30,10 +32,11 @@ LOADING_ERRORS = (
 
 
 def kind_of(path: str | Path) -> str | None:
-    """Return what Keras wrote to the file at `path`, as model_file.keras_kind does.
-
-    Raises UserError when it is no HDF5 file.
+    """Return what Keras wrote to the file at `path`: as model_file.keras_kind does,
+    or "archive". Raises UserError when it is neither such an archive nor an HDF5 file.
     """
+    if zipfile.is_zipfile(path):
+        return ARCHIVE
     with model_file.open_hdf5(path) as file:
         return model_file.keras_kind(file)
 
@@ -47,9 +50,11 @@ def load(path: str | Path, kind: str, build: Callable[[], keras.Model]) -> keras
     # Keras will run our own layers: a fault of theirs shows here, not as the file's.
     Gradients()(Upright()(keras.ops.zeros((1, 28, 28, 1))))
     # Keras tells by the ending how to read a file: a copy gets the right one.
-    ending = ".weights.h5" if kind == "3 weights" else ".h5"
+    ending = {"3 weights": ".weights.h5", ARCHIVE: ".keras"}.get(kind, ".h5")
     with tempfile.TemporaryDirectory() as folder:
         copy = shutil.copyfile(path, Path(folder, f"network{ending}"))
+        if kind == ARCHIVE:
+            return _loaded(path, keras.models.load_model, copy, compile=False)
         if kind == "model":
             _add_input_layer(copy, path)
             return _loaded(path, keras.models.load_model, copy, compile=False)
@@ -101,11 +106,19 @@ def _add_input_layer(copy, path):
         file.attrs["model_config"] = json.dumps(config)
 
 
-def to_hdf5(model: keras.Model) -> bytes:
-    """Return the content of the HDF5 file that Keras's model.save writes."""
+def is_archive_name(path: str | Path) -> bool:
+    """Tell whether a name is that of a .keras archive."""
+    return Path(path).suffix.lower() == ".keras"
+
+
+def saved(model: keras.Model, ending: str) -> bytes:
+    """Return the content of the file that Keras's model.save writes.
+
+    ending: of its name, .hdf5 or .keras.
+    """
     logging.getLogger("absl").setLevel(logging.ERROR)  # it advises the .keras format
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder, "network.hdf5")
+        path = Path(folder, f"network{ending}")
         model.save(path)
         return path.read_bytes()
 
@@ -117,4 +130,4 @@ def content_with(path: str | Path, model: keras.Model) -> bytes:
     """
     if kind_of(path) == "model":
         return Path(path).read_bytes()
-    return to_hdf5(model)
+    return saved(model, ".hdf5")

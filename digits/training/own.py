@@ -6,7 +6,6 @@ before and after.
 """
 
 import argparse
-import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,7 +15,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from digits import UserError, labels, mnist
+from digits import UserError, mnist
 from digits.experiment import flags, results
 from digits.labels import Labelled
 from digits.model import model_file
@@ -32,7 +31,6 @@ from digits.training.ensemble import Ensemble, images_in_view
 from digits.training.optimizer import OneCycle
 from digits.training.own_pictures import Example
 
-FEWEST = 10  # pictures from which something is learned
 MANY = 40  # pictures of which a part is kept back; of fewer, each half in turn
 KEPT_BACK = 4  # one in so many
 STEPS, STEPS_OF_FEW = 120, 60  # of each network
@@ -172,8 +170,7 @@ def train(
     """
     start = time.monotonic()
     path = model_file.SHIPPED if args.start is None else args.start
-    labelled = labels.read(args.own)
-    examples = matched(labelled, load_networks(path))
+    examples = own_pictures.matched(args.own, load_networks(path))
     teacher = Teacher(path, args, network, augment)
     pictures = list(examples)
     steps = STEPS if len(pictures) >= MANY else STEPS_OF_FEW
@@ -205,29 +202,6 @@ def train(
         path = args.save_weights
         model_file.save(path, **stored, attributes=attributes, reader=graphs.reader)
         print(flags.saved_text(path, "load_model.py", "IMAGE", "--weights", path))
-
-
-def matched(
-    labelled: Sequence[Labelled], networks: Networks
-) -> dict[Labelled, Example]:
-    """Return the Examples of labelled pictures; say which are left out, and why.
-
-    Raises UserError where less than FEWEST remain.
-    """
-    examples = {}
-    with Progress("Matching pictures", len(labelled)) as bar:
-        for one in labelled:
-            example = own_pictures.match(one, networks)
-            if isinstance(example, str):
-                print(f"{one.path}: left out: {example}", file=sys.stderr)
-            else:
-                examples[one] = example
-            bar.update(1)
-    if len(examples) < FEWEST:
-        raise UserError(
-            f"{len(examples)} pictures to learn from; at least {FEWEST} are needed"
-        )
-    return examples
 
 
 def splits(

@@ -4,14 +4,18 @@ What the reader of pages finds in a picture is matched to its reading: where as 
 digits stand in as many rows, each gets its label.
 """
 
+import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import NamedTuple
 
 import cv2
 import numpy as np
 
-from digits import UserError
+from digits import UserError, labels
 from digits.labels import Labelled
+from digits.mnist import Dataset
+from digits.model import model_file
 from digits.model.classifier import DIGITS
 from digits.model.reader import with_paper
 from digits.reading import layout
@@ -19,12 +23,15 @@ from digits.reading.decode import decode
 from digits.reading.find import LIKELY, Marks, find, resized
 from digits.reading.ink import coarse, extract_ink, is_light_on_dark
 from digits.reading.normalise import normalise
-from digits.reading.pipeline import Networks
+from digits.reading.pipeline import Networks, load_networks
 from digits.reading.segment import segment
 from digits.synthesis.page import HEIGHT, MOST_MARKS, WIDTH, visible
 from digits.synthesis.pages import NOTHING
 from digits.synthesis.sheet import OTHER_SIZES, SIZES
+from digits.terminal.progress import Progress
 
+FEWEST = 10  # pictures from which something is learned
+LEAST_ADDED = 2_500  # images beside MNIST's 55,000
 NO_DIGIT_LABEL = len(DIGITS)  # of an image, after those of the digits
 OFF_SIZE = 0.15  # share of the pieces whose digits are of OTHER_SIZES
 
@@ -41,6 +48,45 @@ class Example(NamedTuple):
     marks: np.ndarray
     image: np.ndarray | None
     label: int
+
+
+def matched(folder: str | Path, networks: Networks) -> dict[Labelled, Example]:
+    """Return the Examples of a folder's pictures; say which are left out, and why.
+
+    Raises UserError where less than FEWEST remain, and as labels.read does.
+    """
+    examples, labelled = {}, labels.read(folder)
+    with Progress("Matching pictures", len(labelled)) as bar:
+        for one in labelled:
+            example = match(one, networks)
+            if isinstance(example, str):
+                print(f"{one.path}: left out: {example}", file=sys.stderr)
+            else:
+                examples[one] = example
+            bar.update(1)
+    if len(examples) < FEWEST:
+        raise UserError(
+            f"{len(examples)} pictures to learn from; at least {FEWEST} are needed"
+        )
+    return examples
+
+
+def added(dataset: Dataset, folder: str | Path) -> Dataset:
+    """Return a Dataset that also trains with the digits of a folder's pictures.
+
+    They are repeated until they are LEAST_ADDED. Raises UserError as `matched` does.
+    """
+    examples = matched(folder, load_networks(model_file.SHIPPED)).values()
+    alone = [e for e in examples if e.image is not None and e.label < NO_DIGIT_LABEL]
+    if not alone:
+        raise UserError(f"{folder}: no picture shows one digit, in one piece of ink")
+    times = -(-LEAST_ADDED // len(alone))
+    images = np.tile(np.stack([e.image for e in alone]), (times, 1, 1))
+    own_labels = np.tile(np.array([e.label for e in alone], np.uint8), times)
+    return dataset._replace(
+        train_images=np.concatenate([dataset.train_images, images]),
+        train_labels=np.concatenate([dataset.train_labels, own_labels]),
+    )
 
 
 def match(labelled: Labelled, networks: Networks) -> Example | str:
