@@ -83,7 +83,7 @@ def write_keras2_weights(path, model):
 
 
 def write_whole_model(path, model):
-    path.write_bytes(keras_file.to_hdf5(model))
+    path.write_bytes(keras_file.saved(model, ".hdf5"))
 
 
 @pytest.mark.parametrize(

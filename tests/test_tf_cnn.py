@@ -616,13 +616,17 @@ def test_a_reader_may_only_be_scored(trained_already, tmp_path):
 @pytest.mark.parametrize(
     ("flags", "message"),
     [
-        (["--reader", "-l", "-w", "x"], "--reader trains no digit networks: drop --lo"),
+        (["--reader", "-l", "-w", "x"], "--reader trains no new digit networks: drop"),
         (["--reader", "--distill", "x"], "drop --distill"),
         (["--reader", "1", "--ensemble", "2"], "drop --ensemble"),
         (["--reader", "1", "--epochs", "2"], "drop --epochs"),
         (["--reader", "1", "--augmentation", "real"], "drop --augmentation"),
-        (["--start", "x"], "--start needs --reader 1"),
-        (["--start", "x", "--reader", "0"], "--start needs --reader 1"),
+        (["--start", "x"], "--start needs --own FOLDER or --reader 1"),
+        (["--start", "x", "--reader", "0"], "--start needs --own FOLDER or --reader"),
+        (["--own", "x", "--reader"], "--own and --reader exclude each other"),
+        (["--own", "x", "--epochs", "2"], "--own trains no new digit networks: drop"),
+        (["--own", "x", "--dataset", "sklearn_digits"], "drop --dataset"),
+        (["--force"], "--force needs --own FOLDER"),
     ],
 )
 def test_flags_that_do_not_fit_the_reader(flags, message, capsys):

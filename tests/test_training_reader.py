@@ -421,11 +421,10 @@ def test_two_digits_are_not_both_found_by_one_answer():
 
 @pytest.mark.slow
 def test_it_learns(examples, monkeypatch):
-    monkeypatch.setattr(reader, "EPOCHS", 4)
     monkeypatch.setattr(reader, "BATCH", 8)
-    monkeypatch.setattr(reader, "AVERAGE_DECAY", 0.9)
+    course = reader.FROM_SCRATCH._replace(epochs=4, average_decay=0.9)
     losses = []
-    model = reader.fit(*examples, 0, lambda *epoch: losses.append(epoch))
+    model = reader.fit(*examples, 0, lambda *epoch: losses.append(epoch), course)
     numbers, losses = zip(*losses, strict=True)
     assert numbers == (1, 2, 3, 4)
     assert losses[3] < losses[1] < losses[0] and losses[3] < 0.7 * losses[0]
@@ -439,10 +438,12 @@ def test_it_learns(examples, monkeypatch):
 
 @pytest.mark.slow
 def test_same_seed_same_weights(examples, monkeypatch):
-    monkeypatch.setattr(reader, "EPOCHS", 1)
     monkeypatch.setattr(reader, "BATCH", 8)
+    course = reader.FROM_SCRATCH._replace(epochs=1)
     pictures, marks = examples[0][:24], examples[1][:24]
-    first, again, other = (reader.fit(pictures, marks, seed) for seed in (3, 3, 4))
+    first, again, other = (
+        reader.fit(pictures, marks, seed, course=course) for seed in (3, 3, 4)
+    )
     for one, same in zip(first.variables, again.variables, strict=True):
         np.testing.assert_array_equal(one.numpy(), same.numpy())
     kernels = first.trainable_variables[0], other.trainable_variables[0]

@@ -1,0 +1,141 @@
+"""tf_cnn.py --own: the shipped networks learn pictures of one's own."""
+
+import json
+
+import cv2
+import numpy as np
+import pytest
+
+import load_model
+import tf_cnn
+from digits import UserError
+from digits.labels import Labelled
+from digits.model import model_file
+from digits.model.reader import bordered
+from digits.reading import pipeline
+from digits.training import own, reader_file
+
+
+def numbered(count):
+    return [Labelled(f"{number}.png", "1") for number in range(count)]
+
+
+@pytest.mark.parametrize("count", [10, 11, 39])
+def test_of_few_each_is_kept_back_once(count):
+    parts = own.splits(numbered(count), 0)
+    assert len(parts) == 2
+    for learned, kept in parts:
+        assert sorted(learned + kept) == sorted(numbered(count))
+        assert abs(len(learned) - len(kept)) <= 1
+    assert sorted(parts[0][1] + parts[1][1]) == sorted(numbered(count))
+
+
+def test_of_many_a_quarter_is_kept_back():
+    ((learned, kept),) = own.splits(numbered(43), 0)
+    assert sorted(learned + kept) == sorted(numbered(43)) and len(kept) == 10
+    assert own.splits(numbered(43), 0) == [(learned, kept)]
+    assert own.splits(numbered(43), 1) != [(learned, kept)]
+
+
+@pytest.mark.parametrize(
+    ("errors", "pages", "expected"),
+    [
+        ((20, 25), (0.9, 0.898), ""),
+        ((20, 26), (0.9, 0.9), "MNIST's images are read worse"),
+        ((20, 10), (0.9, 0.896), "other pages are read worse"),
+    ],
+)
+def test_what_is_lost(errors, pages, expected):
+    names = "before", "after"
+    facts = {
+        "mnist_errors": dict(zip(names, errors, strict=True)),
+        "pages_right": dict(zip(names, pages, strict=True)),
+    }
+    assert own.lost(facts) == expected
+
+
+def test_the_restored_reader_answers_as_its_graph():
+    restored = reader_file.restore(model_file.SHIPPED)
+    picture = np.random.default_rng(0).integers(0, 256, (60, 90), np.uint8)
+    pixels = bordered(picture)[None, ..., None].astype(np.float32)
+    expected = model_file.load_reader(model_file.SHIPPED).answers(picture)
+    np.testing.assert_allclose(restored(pixels)[0], expected, atol=1e-4)
+
+
+def test_no_reader_to_restore(tf_model):
+    with pytest.raises(UserError, match="has no reader of pages to learn on"):
+        reader_file.restore(tf_model)
+
+
+def gate(random):
+    """Return a picture of a sign that nobody takes for a 4: a gate."""
+    picture = np.full((140, 120, 3), 235, np.uint8)
+    corner = random.integers(0, 20, 2)
+    for line in (
+        [(20, 110), (20, 20), (80, 20), (80, 110)],
+        [(20, 50), (80, 50)],
+        [(50, 20), (50, 50)],
+    ):
+        points = np.array(line) + corner + random.integers(-3, 4, (len(line), 2))
+        cv2.polylines(picture, [points], False, (40, 40, 40), 6, cv2.LINE_AA)
+    return picture
+
+
+@pytest.fixture
+def gates(tmp_path):
+    """A folder 4 with 12 pictures of gates."""
+    random = np.random.default_rng(0)
+    (tmp_path / "mine" / "4").mkdir(parents=True)
+    for number in range(12):
+        cv2.imwrite(str(tmp_path / "mine" / "4" / f"{number}.png"), gate(random))
+    return tmp_path / "mine"
+
+
+@pytest.fixture
+def briefly(monkeypatch):
+    """Little is learned and compared."""
+    for name, value in {"OTHERS": 1_000, "HELD_OUT": 60, "STEPS_OF_FEW": 30}.items():
+        monkeypatch.setattr(own, name, value)
+    monkeypatch.setattr(own, "STEPS", 30)
+
+
+@pytest.mark.slow
+def test_it_learns_a_hand(real_mnist, gates, briefly, capsys, monkeypatch):
+    monkeypatch.setattr(own, "WORSE_PAGES", 1)
+    monkeypatch.setattr(own, "MORE_ERRORS", 100)
+    command = ["--own", str(gates), "--save_weights", "mine.hdf5"]
+    assert tf_cnn.main(command) == 0
+    printed = capsys.readouterr()
+    first, second, third, *_ = printed.out.splitlines()
+    assert first.startswith("own pictures, kept back: 0 of 12 right before, ")
+    assert int(first.split(", ")[-1].split()[0]) >= 9
+    assert "errors before" in second and "right before" in third
+    cv2.imwrite("new.png", gate(np.random.default_rng(99)))
+    load_model.main(["new.png", "--weights", "mine.hdf5", "--json"])
+    assert json.loads(capsys.readouterr().out)["rows"] == ["4"]
+    networks = pipeline.load_networks("mine.hdf5")
+    assert networks.reader.name == "mine.hdf5"
+    # What learned can learn on.
+    _, attributes = model_file.read("mine.hdf5")
+    assert attributes["own"]["learned"] == 12
+    reader_file.restore("mine.hdf5")
+    again = ["--own", str(gates), "--start", "mine.hdf5", "-w", "again.hdf5"]
+    monkeypatch.setattr(own, "STEPS_OF_FEW", 1)
+    assert tf_cnn.main(again) == 0
+    assert "12 of 12 right before" in capsys.readouterr().out
+
+
+@pytest.mark.slow
+def test_what_loses_too_much_is_not_saved(
+    real_mnist, gates, briefly, capsys, monkeypatch
+):
+    monkeypatch.setattr(own, "STEPS_OF_FEW", 1)
+    monkeypatch.setattr(own, "WORSE_PAGES", -1)
+    command = ["--own", str(gates), "--save_weights", "mine.hdf5"]
+    assert tf_cnn.main(command) == 1
+    error = capsys.readouterr().err.splitlines()[-1]
+    assert "mine.hdf5: not saved: other pages are read worse; add --force 1" in error
+    with pytest.raises(UserError, match="no such model file"):
+        model_file.read("mine.hdf5")
+    assert tf_cnn.main([*command, "--force"]) == 0
+    model_file.read("mine.hdf5")
