@@ -41,7 +41,7 @@ def groups_of(pictures):
 
 
 def compare(teacher, group, seed):
-    """Return how many of a group are learned, and of the rest right before and after."""
+    """Return how many of a group are learned, and how the rest is read."""
     order = np.random.default_rng(seed).permutation(len(group))
     count = len(group) // LEARNED
     learned, rest = (

@@ -9,8 +9,11 @@ from digits.reading.annotate import (
     GRAY,
     GREEN,
     HEADROOM,
+    ORANGE,
+    RED,
     TILE,
     annotate,
+    left_out,
 )
 from digits.reading.pipeline import Digit, Reading, Sign, read_pictures
 
@@ -56,6 +59,28 @@ def test_a_box_is_drawn_around_each_digit():
     box = drawn_box(canvas)
     np.testing.assert_allclose(box, (60, HEADROOM + 100, 260, HEADROOM + 400), atol=1)
     assert (canvas[HEADROOM + 110 : HEADROOM + 390, 70:250] == 200).all()
+
+
+@pytest.mark.parametrize(
+    ("confidence", "colour"), [(0.97, GREEN), (0.9, GREEN), (0.89, ORANGE)]
+)
+def test_doubtful_digits_have_another_colour(confidence, colour):
+    canvas = annotate(reading((500, 400), digit(3, (60, 100, 200, 300), confidence)))
+    box = drawn_box(canvas, colour)
+    np.testing.assert_allclose(box, (60, HEADROOM + 100, 260, HEADROOM + 400), atol=1)
+
+
+def test_what_is_left_out_has_a_reason(texts):
+    """A stain beside a digit, and what may be another digit."""
+    found = reading((500, 600), digit(3, (60, 100, 100, 200)))
+    for x in (70, 300, 500):
+        cv2.rectangle(found.picture, (x, 120), (x + 40, 250), (20, 20, 20), -1)
+    found = found._replace(unsure=[[480, 100, 80, 180]])
+    (unsure, reason), (stain, other) = left_out(found)
+    assert (unsure, reason, other) == ([480, 100, 80, 180], "unsure", "other")
+    np.testing.assert_allclose(stain, (300, 120, 41, 131), atol=6)
+    annotate(found)
+    assert [text for text, colour in texts if colour == RED] == ["unsure", "other"]
 
 
 def test_signs_are_marked_in_gray():

@@ -1,14 +1,24 @@
-"""Annotate a picture with what was read: boxes, digits, signs, likeliest guesses."""
+"""Annotate a picture with what was read: boxes, digits, signs, likeliest guesses.
+
+Sure digits are green, doubtful ones orange, what was left out red, with the reason in a
+word: "unsure" of what may be a digit, "other" of other ink.
+"""
 
 import math
+from collections.abc import Sequence
 
 import cv2
 import numpy as np
 
-from digits.reading.pipeline import Reading, percent
+from digits.reading.find import overlaps
+from digits.reading.ink import extract_ink
+from digits.reading.pipeline import SURE, Reading, percent
+from digits.reading.segment import segment
 
 SMALL_SIDE = 480  # pixels: a picture with shorter sides is enlarged for its labels
-GREEN, GRAY, BLACK = (40, 140, 0), (110, 110, 110), (0, 0, 0)  # BGR
+GREEN, ORANGE, RED = (40, 140, 0), (0, 130, 255), (40, 40, 220)  # BGR
+GRAY, BLACK = (110, 110, 110), (0, 0, 0)
+COVERED = 0.5  # share of a piece of ink that lies in a box: it is what that shows
 ASCII = {"\N{MULTIPLICATION SIGN}": "x", "\N{DIVISION SIGN}": "div"}  # as the font has
 FONT = cv2.FONT_HERSHEY_SIMPLEX
 SMALLEST_TEXT, LARGEST_TEXT = 0.45, 1.2  # times the font's own size, of about 22 pixels
@@ -35,17 +45,33 @@ def annotate(reading: Reading) -> np.ndarray:
     scale = max(1, (max(canvas.shape) + HEADROOM) / SCREEN)
     right = max(0, math.ceil(CARD_WIDTH * scale) - canvas.shape[1])
     canvas = np.pad(canvas, ((HEADROOM, 0), (0, right), (0, 0)), constant_values=255)
+    for box, reason in left_out(reading):
+        _mark(canvas, zoom * np.array(box), scale, RED, [reason])
     for sign in reading.signs:
         text = [ASCII.get(sign.sign, sign.sign)]
         _mark(canvas, zoom * reading.box_in_picture(sign.box), scale, GRAY, text)
     for digit in reading.digits:
         texts = [f"{digit.digit} {percent(digit.confidence)}%", f"{digit.digit}"]
-        _mark(canvas, zoom * reading.box_in_picture(digit.box), scale, GREEN, texts)
+        colour = GREEN if digit.confidence >= SURE else ORANGE
+        _mark(canvas, zoom * reading.box_in_picture(digit.box), scale, colour, texts)
     cards = _cards(reading, int(canvas.shape[1] / scale))
     size = canvas.shape[1], round(cards.shape[0] * scale)
     if cards.size:
         cards = cv2.resize(cards, size, interpolation=cv2.INTER_LINEAR)
     return np.vstack([canvas, cards.reshape(-1, canvas.shape[1], 3)])
+
+
+def left_out(reading: Reading) -> list[tuple[Sequence[float], str]]:
+    """Return [(box in pixels of a Reading's picture, why it was left out)]."""
+    marks = [*reading.digits, *reading.signs]
+    boxes = [reading.box_in_picture(mark.box) for mark in marks]
+    boxes = np.array([*boxes, *reading.unsure], float).reshape(-1, 4)
+    others = []
+    for region in segment(extract_ink(reading.picture)):
+        both, area, _ = overlaps(np.array(region.box, float), boxes)
+        if both.sum() < COVERED * area:
+            others.append((region.box, "other"))
+    return [*((box, "unsure") for box in reading.unsure), *others]
 
 
 def _mark(canvas, box, scale, colour, texts):

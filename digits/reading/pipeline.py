@@ -29,6 +29,7 @@ from digits.reading.normalise import is_mnist_image
 from digits.reading.segment import Region, all_ink, joined, segment
 
 THRESHOLD = 0.5  # confidence below which something else is as likely
+DOUBTFUL = 0.2  # probability that something is there, which is shown as left out
 SURE = 0.98  # confidence of the digit networks from which the reader is not asked …
 SURE_IN_SMALL = 0.9  # … and in a small picture, where they know more than it does
 LIKE_SIGNS = 1, 7  # digits like which brackets, slashes and the not-sign look
@@ -105,7 +106,8 @@ class Reading(NamedTuple):
     decode.Part that was read, and origin: its left upper corner, x and y; turned:
     degrees by which the picture was turned clockwise to be upright; picture: (H, W, 3)
     uint8 BGR as it was read, upright, or None; scale: how many pixels of the file's
-    picture one of its pixels is wide.
+    picture one of its pixels is wide; unsure: boxes of what may be digits, but is left
+    out, in pixels of `picture`.
     """
 
     file: str
@@ -121,6 +123,7 @@ class Reading(NamedTuple):
     turned: int = 0
     picture: np.ndarray | None = None
     scale: float = 1.0
+    unsure: Sequence[Sequence[float]] = ()
 
     @property
     def name(self) -> str:
@@ -273,12 +276,17 @@ def _read(reading, only, networks, threshold, may_be_turned):
         marks = _as_marks(classify(regions, networks.classifier))
         return _with_marks(reading, _from(marks, threshold))
     view = views.best_view(reading.picture, networks.reader, may_be_turned)
-    marks = _from(in_context(view.marks), threshold)
+    found = in_context(view.marks)
+    marks = _from(found, threshold)
+    unsure = found.are_digits & (found.presence >= DOUBTFUL)
+    unsure = found.chosen(unsure & (found.confidences < threshold)).boxes
     if only and not len(marks.boxes) and _is_small(reading.picture):
         view = views.View(_as_marks([only]))
         marks = _from(view.marks, threshold)
     upright = reading._replace(
-        turned=view.turned, picture=views.turned(reading.picture, view.turned)
+        turned=view.turned,
+        picture=views.turned(reading.picture, view.turned),
+        unsure=unsure.tolist(),
     )
     return _with_marks(upright, marks)
 
