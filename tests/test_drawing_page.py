@@ -108,6 +108,23 @@ def test_draw_read_and_correct(page, tmp_path):
     assert ": 7 (" in done.stdout
 
 
+def test_the_command_that_learns(page, tmp_path):
+    """It is shown on demand, and of itself from ten corrections on."""
+    folder = tmp_path / "corrections"
+    folder.mkdir()
+    for count, is_shown in ((1, False), (10, True)):
+        lines = ["file,reading", *(f"{number}.png,7" for number in range(count))]
+        (folder / "labels.csv").write_text("\n".join(lines))
+        page.reload()
+        playwright.expect(page.locator("#learn")).to_be_visible()
+        playwright.expect(page.locator("#command")).to_be_visible(visible=is_shown)
+        page.locator("#learn").click()
+        playwright.expect(page.locator("#command")).to_contain_text(
+            "python3 tf_cnn.py --own corrections --save_weights mine.hdf5"
+        )
+        playwright.expect(page.locator("#command")).to_be_visible()
+
+
 def test_forty_strokes_in_a_row(page):
     for number in range(40):
         x, y = 0.05 + 0.09 * (number % 10), 0.1 + 0.22 * (number // 10)

@@ -5,6 +5,8 @@ import { Drawing } from "./drawing.js";
 import { Result } from "./result.js";
 import { correct, corrections, read } from "./service.js";
 
+const ENOUGH = 10; // corrections from which something is learned
+
 const find = (id) => document.getElementById(id);
 const paper = find("paper");
 const canvas = find("drawing");
@@ -76,6 +78,13 @@ async function keepCorrection() {
 function tell({ count }) {
   const noun = count === 1 ? "correction" : "corrections";
   find("kept").textContent = count ? `${count} ${noun} in corrections/.` : "";
+  find("learn").hidden = count === 0;
+  if (count >= ENOUGH) showCommand();
+}
+
+// Show the command that learns the corrections.
+function showCommand() {
+  find("command").hidden = false;
 }
 
 find("clear").addEventListener("click", () => startAnew("Nothing yet"));
@@ -84,6 +93,7 @@ find("undo").addEventListener("click", () => {
   else drawing.undo();
 });
 keep.addEventListener("click", keepCorrection);
+find("learn").addEventListener("click", showCommand);
 find("file").addEventListener("change", (event) => {
   const [file] = event.target.files;
   if (file) readPicture(file);
