@@ -1,0 +1,81 @@
+"""Draw on the page of `load_model.py --browser` in Chromium, and keep a picture of it.
+
+    python3 benchmarks/screenshot.py
+
+Writes assets/figures/browser.png. Needs playwright and Debian's chromium, as the tests
+of the page do (requirements/test.txt).
+"""
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+from playwright import sync_api
+
+from digits import UserError
+from digits.synthesis import forms
+from digits.synthesis.strokes import parse, smooth
+from digits.terminal import cli
+
+PICTURE = ROOT / "assets" / "figures" / "browser.png"
+NUMBER = "27182"  # the first forms of digits.synthesis.forms
+HEIGHT, GAP = 0.4, 0.12  # of a digit, between two, as shares of the paper's height
+SIZE = {"width": 1100, "height": 560}  # pixels of the window
+
+
+def draw(page, number):
+    """Write a number on the paper with the mouse."""
+    paper = page.locator("#drawing").bounding_box()
+    corner = np.array([paper["x"] + 0.12 * paper["width"], paper["y"]])
+    corner[1] += 0.3 * paper["height"]
+    for digit in number:
+        strokes = [smooth(stroke) * HEIGHT for stroke in parse(forms.DIGITS[digit][0])]
+        for stroke in strokes:
+            points = corner + stroke * paper["height"]
+            page.mouse.move(*points[0].tolist())
+            page.mouse.down()
+            for point in points[1:].tolist():
+                page.mouse.move(*point)
+            page.mouse.up()
+        width = max(stroke[:, 0].max() for stroke in strokes)
+        corner[0] += (width + GAP) * paper["height"]
+
+
+def picture_of(address, chromium):
+    """Write PICTURE: the page at an address, with NUMBER on it and its reading."""
+    with sync_api.sync_playwright() as engine:
+        options = ["--no-sandbox", "--disable-gpu"]
+        browser = engine.chromium.launch(executable_path=chromium, args=options)
+        page = browser.new_page(viewport=SIZE)
+        page.goto(address)
+        draw(page, NUMBER)
+        sync_api.expect(page.locator("#reading")).to_have_text(NUMBER, timeout=15_000)
+        page.screenshot(path=PICTURE)
+        browser.close()
+
+
+@cli.report_errors
+def main(argv=None):
+    """Take the picture; return the exit status."""
+    cli.parser(__doc__).parse_args(argv)
+    chromium = shutil.which("chromium") or shutil.which("google-chrome")
+    if not chromium:
+        raise UserError("chromium: not installed")
+    command = [sys.executable, ROOT / "load_model.py", "--browser", "--port", "0"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
+        try:
+            picture_of(server.stdout.readline().strip(), chromium)
+        finally:
+            server.terminate()
+    print(f"wrote {PICTURE}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
