@@ -15,7 +15,7 @@ from conftest import ROOT, TINY, assert_agrees
 from digits import UserError, mnist
 from digits.model import geometry, model_file
 from digits.model.classifier import Classifier
-from digits.training import keras_file, optimizer
+from digits.training import keras_classifier, keras_file, optimizer
 from digits.training import layers as own_layers
 from digits.training.keras_classifier import KerasClassifier
 
@@ -101,6 +101,56 @@ def test_reads_keras_files_by_content(
     test = model_file.read(keras_model)[1]["test"]
     found = accuracy_of(capsys, tmp_path / name, *SHAPE)
     assert found == f"sklearn_digits test accuracy: {test}"
+
+
+def test_reads_and_converts_a_keras_archive(tmp_path, keras_model, model, capsys):
+    path = tmp_path / "new.keras"
+    path.write_bytes(keras_file.saved(model, ".keras"))
+    test = model_file.read(keras_model)[1]["test"]
+    assert accuracy_of(capsys, path) == f"sklearn_digits test accuracy: {test}"
+    assert load_model.main([ONE, "--weights", str(path)]) == 1
+    command = capsys.readouterr().err.strip().split("python3 CNN_MNIST.py ")[1]
+    flags = ["--dataset", "sklearn_digits", "--output_dir", "output"]
+    assert CNN_MNIST.main([*command.split(), *flags]) == 0
+    made = tmp_path / "new.hdf5"
+    assert load_model.main([ONE, "--weights", str(made), "--single"]) == 0
+    assert keras_file.kind_of(path) == "archive"  # it stays as it is
+
+
+def test_writes_a_keras_archive(capsys):
+    assert CNN_MNIST.main([*TINY, "-s", "-w", "a.keras", "--output_dir", "out"]) == 0
+    assert "saved a.keras" in capsys.readouterr().out
+    found = keras.models.load_model("a.keras", compile=False)
+    assert found.input_shape == (None, 28, 28, 1)
+
+
+def test_a_damaged_archive(tmp_path, model, capsys):
+    path = tmp_path / "a.keras"
+    content = bytearray(keras_file.saved(model, ".keras"))
+    content[100:400] = bytes(300)
+    path.write_bytes(content)
+    assert CNN_MNIST.main([*LOAD, str(path)]) == 1
+    assert f"{path}: Keras cannot load it: " in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("factor", "ink"), [(1, "0 to 255"), (255, "0 to 1")])
+def test_which_ink_a_model_expects_is_tried(factor, ink, capsys):
+    """Of much ink, a 1, but not of far too much, a 2."""
+    model = foreign(keras.layers.Dense(10, "softmax"))
+    kernel, bias = np.zeros((784, 10), np.float32), np.zeros(10, np.float32)
+    kernel[:, 1], bias[1] = factor / 784, -100
+    kernel[:, 2], bias[2] = 2 * factor / 784, -500
+    model.set_weights([kernel, bias])
+    images = np.zeros((40, 28, 28), np.uint8)
+    images[::2] = 200
+    dataset = mnist.load("sklearn_digits")._replace(
+        validation_images=images, validation_labels=np.arange(40) % 2 == 0
+    )
+    classifier = KerasClassifier(model)
+    keras_classifier.fit_scale(classifier, "a.h5", dataset)
+    assert f"a.h5: expects ink from {ink}" in capsys.readouterr().err
+    found = classifier.probabilities(images).argmax(axis=1)
+    np.testing.assert_array_equal(found, np.arange(40) % 2 == 0)
 
 
 def test_converts_for_load_model(tmp_path, model, capsys):

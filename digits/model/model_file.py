@@ -10,6 +10,7 @@ import contextlib
 import io
 import json
 import math
+import zipfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -46,6 +47,11 @@ def open_hdf5(path: str | Path) -> Iterator[h5py.File]:
     except OSError as error:
         raise UserError(f"{path}: cannot be read: {error.strerror}") from error
     try:
+        if is_archive(path):
+            raise UserError(
+                f"{path}: a Keras archive; make a model file of it with: python3 "
+                f"CNN_MNIST.py --load_model 1 --save_model 1 --save_weights {path}"
+            )
         if not h5py.is_hdf5(path):
             raise UserError(f"{path}: not an HDF5 file, or a truncated one")
         if size > LARGEST_FILE:
@@ -56,6 +62,11 @@ def open_hdf5(path: str | Path) -> Iterator[h5py.File]:
         raise UserError(f"{path}: cannot be read: {error.strerror}") from error
     except DAMAGE as error:
         raise UserError(f"{path}: damaged; train or copy it again") from error
+
+
+def is_archive(path: str | Path) -> bool:
+    """Tell whether there is a regular file at `path` that is a ZIP archive."""
+    return Path(path).is_file() and zipfile.is_zipfile(path)
 
 
 def load(path: str | Path, threads: int = 0) -> Classifier:

@@ -37,8 +37,8 @@ class KerasClassifier:
         if outputs != (None, len(DIGITS)):
             raise UserError(f"{name}: gives {outputs}, not {len(DIGITS)} classes")
         scalings = keras.layers.Rescaling, keras.layers.Normalization
-        is_scaled = any(isinstance(layer, scalings) for layer in layers_of(model))
-        self.scale = 1 if is_scaled else 1 / 255
+        self.is_scaled = any(isinstance(layer, scalings) for layer in layers_of(model))
+        self.scale = 1 if self.is_scaled else 1 / 255
         noise = np.random.default_rng(0).uniform(0, 255, (8, 28, 28, 1))
         outputs = self._outputs(tf.constant(noise, tf.float32)).numpy()
         self.gives_logits = outputs.min() < 0 or outputs.max() > 1
@@ -60,10 +60,12 @@ class KerasClassifier:
         return in_batches(lambda x: infer(x).numpy(), images, len(DIGITS))
 
     def fit_scale(self, images: np.ndarray, labels: np.ndarray) -> None:
-        """Take the network to expect ink from 0 to 1 or to 255, as fits it better.
+        """Take a network without such a layer to expect the ink that fits it better.
 
         images: held-out ones (N, 28, 28) uint8; labels: (N,).
         """
+        if self.is_scaled:
+            return
         right = {}
         for self.scale in (1, 1 / 255):
             guesses = self.probabilities(images).argmax(axis=1)

@@ -21,6 +21,7 @@ ARCHIVE = "archive"  # a kind of file: .keras
 # What Keras raises where a file is damaged or does not fit.
 LOADING_ERRORS = (
     ValueError,
+    zipfile.BadZipFile,
     TypeError,
     KeyError,
     IndexError,
@@ -32,10 +33,10 @@ LOADING_ERRORS = (
 
 
 def kind_of(path: str | Path) -> str | None:
-    """Return what Keras wrote to the file at `path`: as model_file.keras_kind does,
-    or "archive". Raises UserError when it is neither such an archive nor an HDF5 file.
+    """Return what Keras wrote to the file at `path`: ARCHIVE, or what
+    model_file.keras_kind says. Raises UserError when it is no file of Keras's kinds.
     """
-    if zipfile.is_zipfile(path):
+    if model_file.is_archive(path):
         return ARCHIVE
     with model_file.open_hdf5(path) as file:
         return model_file.keras_kind(file)
