@@ -48,7 +48,8 @@ def compare(teacher, group, seed):
         [group[i] for i in part] for part in (order[:count], order[count:])
     )
     networks = load_networks(model_file.SHIPPED)
-    found = [own_pictures.match(one, networks) for one in learned]
+    reader = own_pictures.reader_of(model_file.SHIPPED)
+    found = [own_pictures.match(one, reader) for one in learned]
     examples = [example for example in found if not isinstance(example, str)]
     steps = own.STEPS if count >= own.MANY else own.STEPS_OF_FEW
     after = own.graphs_of(teacher.learn(examples, steps)).networks()

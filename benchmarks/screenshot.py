@@ -26,7 +26,7 @@ from digits.terminal import cli
 PICTURE = ROOT / "assets" / "figures" / "browser.png"
 NUMBER = "27182"  # the first forms of digits.synthesis.forms
 HEIGHT, GAP = 0.4, 0.12  # of a digit, between two, as shares of the paper's height
-SIZE = {"width": 1100, "height": 560}  # pixels of the window
+WIDTH, WINDOW_HEIGHT = 1100, 560  # pixels of the window
 
 
 def draw(page, number):
@@ -52,7 +52,7 @@ def picture_of(address, chromium):
     with sync_api.sync_playwright() as engine:
         options = ["--no-sandbox", "--disable-gpu"]
         browser = engine.chromium.launch(executable_path=chromium, args=options)
-        page = browser.new_page(viewport=SIZE)
+        page = browser.new_page(viewport={"width": WIDTH, "height": WINDOW_HEIGHT})
         page.goto(address)
         draw(page, NUMBER)
         sync_api.expect(page.locator("#reading")).to_have_text(NUMBER, timeout=15_000)
@@ -70,6 +70,7 @@ def main(argv=None):
     command = [sys.executable, ROOT / "load_model.py", "--browser", "--port", "0"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
         try:
+            assert server.stdout
             picture_of(server.stdout.readline().strip(), chromium)
         finally:
             server.terminate()

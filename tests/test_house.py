@@ -18,10 +18,12 @@ ROOMS = {
     "mnist": {"terminal"},
     "experiment": {"mnist", "model", "terminal", "image"},
     "reading": {"model", "terminal", "image"},
-    "browser": {"reading", "model", "terminal", "image"},
+    "labels": {"model", "terminal", "image"},
+    "browser": {"labels", "reading", "model", "terminal", "image"},
     "synthesis": {"reading", "model", "terminal", "image"},
     "training": {
-        *("synthesis", "reading", "experiment", "mnist", "model", "terminal", "image")
+        *("synthesis", "reading", "experiment", "labels", "mnist"),
+        *("model", "terminal", "image"),
     },
 }
 OF_THE_PACKAGE = {"UserError", "UsageError", "__version__"}  # digits/__init__.py
@@ -34,7 +36,7 @@ LAZY = {
     "sklearn",
     "tensorboard",
 }  # imported at first use
-FRAMEWORKS = {"tensorflow", "keras", "tf2onnx"}
+FRAMEWORKS = {"tensorflow", "keras", "tf2onnx", "onnx"}
 SCRIPTS = {"tf_cnn", "CNN_MNIST", "load_model", "baselines", "benchmarks", "tests"}
 SOURCES = [
     path

@@ -9,7 +9,6 @@ from digits import UserError
 from digits.labels import Labelled
 from digits.mnist import Dataset
 from digits.model.reader import MARKS
-from digits.reading.pipeline import Networks
 from digits.synthesis.page import HEIGHT, MOST_MARKS, UNCERTAIN, WIDTH
 from digits.synthesis.pages import NOTHING
 from digits.training import own_pictures
@@ -26,8 +25,8 @@ FOUND = [
 ]
 
 
-def networks(found=FOUND, shape=SHAPE):
-    return Networks(None, FakeReader(found, shape))
+def finding(found=FOUND, shape=SHAPE):
+    return FakeReader(found, shape)
 
 
 def written(path, shape=SHAPE):
@@ -50,7 +49,7 @@ def written(path, shape=SHAPE):
 )
 def test_what_is_found_gets_the_labels(tmp_path, reading, classes):
     labelled = Labelled(written(tmp_path / "a.png"), reading)
-    example = own_pictures.match(labelled, networks())
+    example = own_pictures.match(labelled, finding())
     assert example.marks[:, 0].tolist() == classes
     assert example.gray.shape == SHAPE and example.image is None
     if reading:
@@ -60,21 +59,21 @@ def test_what_is_found_gets_the_labels(tmp_path, reading, classes):
 @pytest.mark.parametrize("reading", ["123", "1/2/3", "1/23", "1234", "12/34"])
 def test_what_does_not_match_is_left_out(tmp_path, reading):
     labelled = Labelled(written(tmp_path / "a.png"), reading)
-    reason = own_pictures.match(labelled, networks())
+    reason = own_pictures.match(labelled, finding())
     assert reason == f"no {reading} is found"
 
 
 def test_a_piece_of_ink_is_a_digit_where_nothing_is_found(tmp_path, seven):
     cv2.imwrite(str(tmp_path / "a.png"), seven)
     labelled = Labelled(tmp_path / "a.png", "7")
-    example = own_pictures.match(labelled, networks([], seven.shape[:2]))
+    example = own_pictures.match(labelled, finding([], seven.shape[:2]))
     ((label, x, y, width, height),) = example.marks
     assert label == example.label == 7 and example.image.shape == (28, 28)
     assert abs(x - 50) < 3 and abs(y - 62) < 3 and 50 < width < 64 and 75 < height < 90
     light = Labelled(tmp_path / "light.png", "7")
     cv2.imwrite(str(light.path), 255 - seven)
     np.testing.assert_allclose(
-        own_pictures.match(light, networks([], seven.shape[:2])).gray,
+        own_pictures.match(light, finding([], seven.shape[:2])).gray,
         example.gray,
         atol=1,
     )
@@ -82,7 +81,7 @@ def test_a_piece_of_ink_is_a_digit_where_nothing_is_found(tmp_path, seven):
 
 def test_unreadable_pictures(tmp_path):
     (tmp_path / "a.png").write_bytes(b"no picture")
-    reason = own_pictures.match(Labelled(tmp_path / "a.png", "7"), networks())
+    reason = own_pictures.match(Labelled(tmp_path / "a.png", "7"), finding())
     assert "not a picture" in reason
 
 
@@ -99,14 +98,14 @@ def test_too_few(tmp_path, seven, capsys):
     numbered(10, tmp_path, seven)
     (tmp_path / "3.png").write_bytes(b"")
     with pytest.raises(UserError, match="9 pictures to learn from; at least 10"):
-        own_pictures.matched(tmp_path, networks([], seven.shape[:2]))
+        own_pictures.matched(tmp_path, finding([], seven.shape[:2]))
     assert f"{tmp_path / '3.png'}: left out: " in capsys.readouterr().err
 
 
 def test_digits_are_added_to_a_dataset(tmp_path, seven, monkeypatch):
     numbered(10, tmp_path, seven)
-    found = networks([], seven.shape[:2])
-    monkeypatch.setattr(own_pictures, "load_networks", lambda _: found)
+    found = finding([], seven.shape[:2])
+    monkeypatch.setattr(own_pictures, "reader_of", lambda _: found)
     monkeypatch.setattr(own_pictures, "LEAST_ADDED", 25)
     images, labels = np.zeros((5, 28, 28), np.uint8), np.zeros(5, np.uint8)
     dataset = Dataset("mnist", images, labels, images, labels, images, labels)

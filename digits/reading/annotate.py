@@ -45,7 +45,7 @@ def annotate(reading: Reading) -> np.ndarray:
     scale = max(1, (max(canvas.shape) + HEADROOM) / SCREEN)
     right = max(0, math.ceil(CARD_WIDTH * scale) - canvas.shape[1])
     canvas = np.pad(canvas, ((HEADROOM, 0), (0, right), (0, 0)), constant_values=255)
-    for box, reason in left_out(reading):
+    for box, reason in left_out(reading, reading.picture):
         _mark(canvas, zoom * np.array(box), scale, RED, [reason])
     for sign in reading.signs:
         text = [ASCII.get(sign.sign, sign.sign)]
@@ -61,13 +61,15 @@ def annotate(reading: Reading) -> np.ndarray:
     return np.vstack([canvas, cards.reshape(-1, canvas.shape[1], 3)])
 
 
-def left_out(reading: Reading) -> list[tuple[Sequence[float], str]]:
+def left_out(
+    reading: Reading, picture: np.ndarray
+) -> list[tuple[Sequence[float], str]]:
     """Return [(box in pixels of a Reading's picture, why it was left out)]."""
     marks = [*reading.digits, *reading.signs]
     boxes = [reading.box_in_picture(mark.box) for mark in marks]
     boxes = np.array([*boxes, *reading.unsure], float).reshape(-1, 4)
     others = []
-    for region in segment(extract_ink(reading.picture)):
+    for region in segment(extract_ink(picture)):
         both, area, _ = overlaps(np.array(region.box, float), boxes)
         if both.sum() < COVERED * area:
             others.append((region.box, "other"))

@@ -43,6 +43,8 @@ MORE_ERRORS = 5  # of MNIST's validation images, at most
 WORSE_PAGES = 0.003  # share of the digits of made-up pages, at most
 OWN = 5  # the pages and renderings of --own; after digits.training.reader's
 
+Facts = dict[str, dict[str, float]]
+
 
 class Trained(NamedTuple):
     """An Ensemble of digit networks, and a reader's network."""
@@ -99,11 +101,15 @@ class Teacher:
         trained = self.restored()
         random = np.random.default_rng([self.seed, len(examples)])
         half = steps * reader.BATCH // 2
-        own = own_pictures.pieces(examples, half, random)
-        both = [
-            np.concatenate([a, b[:half]]) for a, b in zip(own, self.pages, strict=True)
-        ]
-        reader.fit(*both, self.seed, course=COURSE, model=trained.reader)
+        own_pieces, own_marks = own_pictures.pieces(examples, half, random)
+        pictures, marks = (part[:half] for part in self.pages)
+        reader.fit(
+            np.concatenate([own_pieces, pictures]),
+            np.concatenate([own_marks, marks]),
+            self.seed,
+            course=COURSE,
+            model=trained.reader,
+        )
         images = [e.image for e in examples if e.image is not None]
         its_labels = [e.label for e in examples if e.image is not None]
         if images:
@@ -115,7 +121,9 @@ class Teacher:
     def _learn_images(self, network, own, steps, random):
         """Let a digit network learn images and labels, and others beside them."""
         variables = [v for v in network.trainable if v.shape.rank > 1]
-        optimizer = keras.optimizers.Adam(OneCycle(LEARNING_RATE, steps, 0.2))
+        optimizer = keras.optimizers.Adam(
+            OneCycle(LEARNING_RATE, steps, 0.2)  # pyright: ignore
+        )
         optimizer.build(variables)
         sets = [
             (
@@ -170,11 +178,11 @@ def train(
     """
     start = time.monotonic()
     path = model_file.SHIPPED if args.start is None else args.start
-    examples = own_pictures.matched(args.own, load_networks(path))
+    examples = own_pictures.matched(args.own, own_pictures.reader_of(path))
     teacher = Teacher(path, args, network, augment)
     pictures = list(examples)
     steps = STEPS if len(pictures) >= MANY else STEPS_OF_FEW
-    own = {"pictures": 0, "before": 0, "after": 0}
+    own: dict[str, float] = {"pictures": 0, "before": 0, "after": 0}
     parts = splits(pictures, args.seed)
     for learned, kept in parts:
         after = teacher.learn([examples[one] for one in learned], steps)
@@ -185,7 +193,7 @@ def train(
     if len(parts) > 1:  # each picture was kept back once
         after = teacher.learn(list(examples.values()), steps)
         graphs = graphs_of(after)
-    facts = {"own": own} | others_compared(teacher, after)
+    facts: Facts = {"own": own, **others_compared(teacher, after)}
     print_facts(facts)
     summary = summary | facts | {"learned": len(pictures)}
     summary |= results.circumstances(teacher.dataset, start)
@@ -241,7 +249,7 @@ def count_right(pictures: Sequence[Labelled], networks: Networks) -> int:
     return right
 
 
-def others_compared(teacher: Teacher, after: Trained) -> dict[str, dict[str, float]]:
+def others_compared(teacher: Teacher, after: Trained) -> Facts:
     """Return how other pictures are read before and after.
 
     Those are MNIST's validation images, of which errors are counted, and made-up pages,
@@ -251,7 +259,7 @@ def others_compared(teacher: Teacher, after: Trained) -> dict[str, dict[str, flo
         teacher.dataset.validation_images,
         teacher.dataset.validation_labels,
     )
-    facts = {"mnist_errors": {}, "pages_right": {}}
+    facts: Facts = {"mnist_errors": {}, "pages_right": {}}
     for name, trained in {"before": teacher.restored(), "after": after}.items():
         errors = (trained.ensemble.predict(images) != its_labels).sum()
         facts["mnist_errors"][name] = int(errors)
@@ -260,7 +268,7 @@ def others_compared(teacher: Teacher, after: Trained) -> dict[str, dict[str, flo
     return facts
 
 
-def print_facts(facts: dict[str, dict[str, float]]) -> None:
+def print_facts(facts: Facts) -> None:
     """Print what learning changed, a line for each kind of picture."""
     own, errors, pages = (
         facts[name] for name in ("own", "mnist_errors", "pages_right")
@@ -276,7 +284,7 @@ def print_facts(facts: dict[str, dict[str, float]]) -> None:
     )
 
 
-def lost(facts: dict[str, dict[str, float]]) -> str:
+def lost(facts: Facts) -> str:
     """Return what is read worse than may be, or nothing."""
     errors, pages = facts["mnist_errors"], facts["pages_right"]
     if errors["after"] > errors["before"] + MORE_ERRORS:

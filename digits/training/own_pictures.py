@@ -17,13 +17,12 @@ from digits.labels import Labelled
 from digits.mnist import Dataset
 from digits.model import model_file
 from digits.model.classifier import DIGITS
-from digits.model.reader import with_paper
+from digits.model.reader import Reader, with_paper
 from digits.reading import layout
 from digits.reading.decode import decode
 from digits.reading.find import LIKELY, Marks, find, resized
 from digits.reading.ink import coarse, extract_ink, is_light_on_dark
 from digits.reading.normalise import normalise
-from digits.reading.pipeline import Networks, load_networks
 from digits.reading.segment import segment
 from digits.synthesis.page import HEIGHT, MOST_MARKS, WIDTH, visible
 from digits.synthesis.pages import NOTHING
@@ -50,7 +49,7 @@ class Example(NamedTuple):
     label: int
 
 
-def matched(folder: str | Path, networks: Networks) -> dict[Labelled, Example]:
+def matched(folder: str | Path, reader: Reader) -> dict[Labelled, Example]:
     """Return the Examples of a folder's pictures; say which are left out, and why.
 
     Raises UserError where less than FEWEST remain, and as labels.read does.
@@ -58,7 +57,7 @@ def matched(folder: str | Path, networks: Networks) -> dict[Labelled, Example]:
     examples, labelled = {}, labels.read(folder)
     with Progress("Matching pictures", len(labelled)) as bar:
         for one in labelled:
-            example = match(one, networks)
+            example = match(one, reader)
             if isinstance(example, str):
                 print(f"{one.path}: left out: {example}", file=sys.stderr)
             else:
@@ -71,17 +70,26 @@ def matched(folder: str | Path, networks: Networks) -> dict[Labelled, Example]:
     return examples
 
 
+def reader_of(path: str | Path) -> Reader:
+    """Return the reader of a model file; raises UserError where it has none."""
+    reader = model_file.load_reader(path)
+    if reader is None:
+        raise UserError(f"{path}: has no reader of pages to learn on")
+    return reader
+
+
 def added(dataset: Dataset, folder: str | Path) -> Dataset:
     """Return a Dataset that also trains with the digits of a folder's pictures.
 
     They are repeated until they are LEAST_ADDED. Raises UserError as `matched` does.
     """
-    examples = matched(folder, load_networks(model_file.SHIPPED)).values()
+    examples = matched(folder, reader_of(model_file.SHIPPED)).values()
     alone = [e for e in examples if e.image is not None and e.label < NO_DIGIT_LABEL]
     if not alone:
         raise UserError(f"{folder}: no picture shows one digit, in one piece of ink")
     times = -(-LEAST_ADDED // len(alone))
-    images = np.tile(np.stack([e.image for e in alone]), (times, 1, 1))
+    images = np.stack([np.asarray(e.image) for e in alone])
+    images = np.tile(images, (times, 1, 1))
     own_labels = np.tile(np.array([e.label for e in alone], np.uint8), times)
     return dataset._replace(
         train_images=np.concatenate([dataset.train_images, images]),
@@ -89,7 +97,7 @@ def added(dataset: Dataset, folder: str | Path) -> Dataset:
     )
 
 
-def match(labelled: Labelled, networks: Networks) -> Example | str:
+def match(labelled: Labelled, reader: Reader) -> Example | str:
     """Return the Example of a picture, or in a few words why there is none."""
     try:
         picture, _ = decode(labelled.path)
@@ -101,7 +109,7 @@ def match(labelled: Labelled, networks: Networks) -> Example | str:
     rows = [row.replace(" ", "") for row in labelled.reading.split("/")]
     regions = segment(extract_ink(picture))
     only = regions[0] if len(regions) == 1 and len("".join(rows)) < 2 else None
-    found = find(gray, networks.reader)
+    found = find(gray, reader)
     digits = _digits(found, rows)
     if digits is None and only and rows[0]:
         digits = np.array([only.box], np.float32), np.array([int(rows[0])])
@@ -130,7 +138,7 @@ def _digits(found: Marks, rows):
         return np.empty((0, 4), np.float32), np.empty(0, int)
     likeliest = np.argsort(-found.digit_probabilities.sum(axis=1), kind="stable")
     chosen = found.chosen(likeliest[: len(text)])
-    laid = layout.rows_of(chosen.boxes, [False] * len(chosen.boxes))
+    laid = layout.rows_of(chosen.boxes.tolist(), [False] * len(chosen.boxes))
     if [len(row.indices) for row in laid] != [len(row) for row in rows]:
         return None
     order = [index for row in laid for index in row.indices]
@@ -158,7 +166,7 @@ def _piece(example, random):
     sizes = SIZES if is_readable else OTHER_SIZES[random.integers(2)]
     scale = np.exp(random.uniform(*np.log(sizes))) / typical
     gray = resized(example.gray, scale)
-    marks = example.marks * np.float32([1, scale, scale, scale, scale])
+    marks = example.marks * np.array([1, *4 * [scale]], np.float32)
     middle = np.divide(gray.shape[::-1], 2)
     if len(marks):
         middle = marks[random.integers(len(marks)), 1:3]

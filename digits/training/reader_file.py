@@ -86,7 +86,7 @@ def restore(path: str | Path) -> keras.Model:
                 kernel, bias = (arrays[name] for name in node.input[1:])
                 kernel = kernel.transpose(2, 3, 1, 0)
                 # Those of one shape follow each other in both.
-                layer = next(one for one in free if one.kernel.shape == kernel.shape)
+                layer = next(one for one in free if one.kernel.shape == kernel.shape)  # pyright: ignore
                 layer.set_weights([kernel, bias])
                 free.remove(layer)
     except (KeyError, ValueError, StopIteration) as error:
