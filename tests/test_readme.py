@@ -47,6 +47,9 @@ RECORDING = {
     "benchmarks/real_pictures.py",
     "benchmarks/train.py",
 }
+# Tests of their own run these: a page that is served until Ctrl-C, minutes of learning.
+RUN_ELSEWHERE = "--browser", "--own", "mine.hdf5"
+PARSERS = {"load_model.py": load_model.parse_args, "tf_cnn.py": tf_cnn.parse_args}
 FLAGS = {
     "reading.md": [load_model.parse_args],
     "training.md": [tf_cnn.parse_args, CNN_MNIST.parse_args],
@@ -67,8 +70,18 @@ def test_commands_from_another_folder(script, tmp_path):
         run(f"python3 {script}", tmp_path)
         return
     for command in COMMANDS:
-        if command.split()[1] == script:
+        if command.split()[1] == script and not is_run_elsewhere(command):
             run(command, tmp_path)
+
+
+def is_run_elsewhere(command):
+    return any(word in RUN_ELSEWHERE for word in command.split())
+
+
+@pytest.mark.parametrize("command", list(filter(is_run_elsewhere, COMMANDS)))
+def test_flags_of_commands_that_are_run_elsewhere(command):
+    _, script, *arguments = shlex.split(command)
+    PARSERS[script](arguments)
 
 
 def run(command, folder):

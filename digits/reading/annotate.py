@@ -12,12 +12,13 @@ import numpy as np
 
 from digits.reading.find import overlaps
 from digits.reading.ink import extract_ink
-from digits.reading.pipeline import SURE, Reading, percent
+from digits.reading.pipeline import Reading, percent
 from digits.reading.segment import segment
 
 SMALL_SIDE = 480  # pixels: a picture with shorter sides is enlarged for its labels
 GREEN, ORANGE, RED = (40, 140, 0), (0, 130, 255), (40, 40, 220)  # BGR
 GRAY, BLACK = (110, 110, 110), (0, 0, 0)
+SURE = 0.9  # confidence of a digit below which it is doubtful
 COVERED = 0.5  # share of a piece of ink that lies in a box: it is what that shows
 ASCII = {"\N{MULTIPLICATION SIGN}": "x", "\N{DIVISION SIGN}": "div"}  # as the font has
 FONT = cv2.FONT_HERSHEY_SIMPLEX
