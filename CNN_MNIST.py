@@ -217,12 +217,20 @@ def load(path, args) -> Any:
         raise UserError(f"{path}: not a Keras file: --save_model 1 adds to no other")
     if kind is None:
         return model_file.load(path)
+    made = model_file_beside(path)
+    if args.save_model and kind == keras_file.ARCHIVE and made.exists():
+        raise UserError(f"{made}: is there already; move it away")
     shape = args.filters, args.dense_layers, args.activation
     model = keras_file.load(path, kind, lambda: build_network(*shape))
     if args.save_model:
         model_file.check_readable(model.count_params(), vars(args))
     model.summary()
     return keras_classifier.KerasClassifier(model, path)
+
+
+def model_file_beside(archive):
+    """Return the path of the model file that is made of a Keras archive."""
+    return Path(archive).with_suffix(".hdf5")
 
 
 def save(classifier, args, summary):
@@ -233,7 +241,7 @@ def save(classifier, args, summary):
     """
     path, model = Path(args.save_weights), classifier.model
     if args.load_model and keras_file.kind_of(path) == keras_file.ARCHIVE:
-        path = path.with_suffix(".hdf5")
+        path = model_file_beside(path)
         files.check_writable(path)
         content = keras_file.saved(model, ".hdf5")
     elif args.load_model:
@@ -268,6 +276,8 @@ def parse_args(argv=None):
         parser.set_defaults(filters=QUICK_FILTERS, batch_size=QUICK_BATCH_SIZE)
     args = parser.parse_args(argv)
     flags.check_model_flags(parser, args)
+    if args.own is not None and args.load_model:
+        parser.error("--own trains: drop --load_model")
     return args
 
 
@@ -285,7 +295,7 @@ def main(argv=None):
         keras_classifier.fit_scale(classifier, args.save_weights, dataset)
     else:
         dataset = mnist.load(args.dataset, args.data_dir)
-        if args.own:
+        if args.own is not None:
             dataset = own_pictures.added(dataset, args.own)
         learn = train if args.target_accuracy is None else train_to_target
         model, history = learn(args, dataset)

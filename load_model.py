@@ -141,7 +141,7 @@ def serve(args):
 
 def parts_of(args):
     """Return the parts of each picture that are to be read."""
-    if args.fields:
+    if args.fields is not None:
         return parts.fields(args.fields)
     return [args.crop] if args.crop else decode.WHOLE
 
@@ -248,14 +248,14 @@ def parse_args(argv=None):
         help="write the digit networks as an ONNX file, for other programs",
     )
     args = parser.parse_args(argv)
-    if not (args.images or args.export or args.browser):
+    if not (args.images or args.export is not None or args.browser):
         parser.error("name a picture")
     if args.browser and args.images:
         parser.error("--browser takes pictures on its page: name none here")
     ending = decode.ending_of(args.save_image or "")
     if ending and ending not in WRITABLE and not os.path.isdir(args.save_image):
         parser.error(f"--save_image: a picture ends in {', '.join(WRITABLE)}")
-    if args.fields and (args.save_image or args.show):
+    if args.fields is not None and (args.save_image or args.show):
         parser.error("--save_image and --show draw whole pictures: not with --fields")
     if args.show and not args.save_image:
         args.save_image = tempfile.mkdtemp(prefix="reading-")
@@ -266,7 +266,7 @@ def parse_args(argv=None):
 def main(argv=None):
     """Read the pictures that the command line names; return the exit status."""
     args = parse_args(argv)
-    if args.export:
+    if args.export is not None:
         onnx_file.export(args.weights, args.export)
     if args.browser:
         serve(args)
@@ -275,15 +275,16 @@ def main(argv=None):
     targets = annotated_paths(args.save_image, pictures) if args.save_image else []
     read_parts = parts_of(args)
     first_parts = "", read_parts[0].name  # a file that cannot be read has no parts
-    how = args.threshold, args.single, read_parts
+    may_be_turned = read_parts == decode.WHOLE  # a part's place says what is up
+    options = args.threshold, args.single, read_parts, may_be_turned
     # Standard input belongs to this process.
     if len(pictures) >= MANY and not targets and decode.STDIN not in pictures:
         # This tells of a damaged file before processes start.
         pipeline.load_networks(args.weights)
-        results = many.read_pictures(pictures, args.weights, *how)
+        results = many.read_pictures(pictures, args.weights, *options)
     else:
         networks = pipeline.load_networks(args.weights)
-        results = pipeline.read_pictures(pictures, networks, *how)
+        results = pipeline.read_pictures(pictures, networks, *options)
     total = len(pictures) if len(pictures) >= BAR_FROM else 0
     successes, remaining, target = [], iter(targets), None
     if args.format == "csv":

@@ -367,7 +367,7 @@ def main(argv=None):
     file = args.save_weights if args.save_model else None
     folder = flags.check_destinations(args, file)
     summary = results.new_summary(checkpoint.SCRIPT, argv, args)
-    if args.own:
+    if args.own is not None:
         own.train(args, summary, folder, ConvolutionalNetwork, augment)
         return 0
     if args.reader:

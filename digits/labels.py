@@ -79,7 +79,10 @@ def read_table(folder: Path) -> list[tuple[str, str]]:
     try:
         text = path.read_text(encoding="utf-8-sig")
         rows = list(csv.DictReader(io.StringIO(text, newline="")))
-        return [(row["file"], row["reading"] or "") for row in rows]
+        found = [(row["file"], row["reading"]) for row in rows]
+        if any(cell is None for row in found for cell in row):
+            raise ValueError("a row with too few cells")
+        return found
     except (FileNotFoundError, NotADirectoryError):
         return []
     except (OSError, ValueError, KeyError, csv.Error) as error:

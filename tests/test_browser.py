@@ -43,6 +43,32 @@ def test_the_picture_as_it_was_read(client):
     assert answer["scale"] == 1
 
 
+@pytest.mark.parametrize(
+    "query", ["top=0", "top=11", "threshold=nan", "threshold=2", "pages=0", "pages=21"]
+)
+def test_what_no_picture_is_read_with(client, query):
+    answer = client.post(f"/read?{query}", content=PAGE, headers=GOOD)
+    assert answer.status_code == 422
+
+
+def test_pages_of_a_file(client):
+    picture = cv2.imdecode(np.frombuffer(PAGE, np.uint8), cv2.IMREAD_COLOR)
+    _, content = cv2.imencodemulti(".tiff", [picture, picture[:160], picture])
+    for pages, expected in (("", [1, 2, 3]), ("?pages=2", [1, 2]), ("?pages=1", [1])):
+        answer = client.post(f"/read{pages}", content=content.tobytes(), headers=GOOD)
+        assert [page["page"] for page in answer.json()] == expected
+
+
+def test_a_picture_that_is_not_to_be_turned(client):
+    picture = cv2.imdecode(np.frombuffer(PAGE, np.uint8), cv2.IMREAD_COLOR)
+    _, content = cv2.imencode(".png", cv2.rotate(picture, cv2.ROTATE_180))
+    for turn, expected in (("true", 180), ("false", 0)):
+        (answer,) = client.post(
+            f"/read?turn={turn}", content=content.tobytes(), headers=GOOD
+        ).json()
+        assert answer["turned"] == expected
+
+
 def test_a_bad_picture_is_an_error_of_its_own(client):
     answer = client.post("/read", content=b"text", headers=GOOD)
     assert answer.status_code == 200
@@ -79,6 +105,8 @@ def test_the_cookie_takes_over(client):
         ({}, 200),
         ({"Host": "evil.example"}, 403),
         ({"Host": ""}, 403),
+        ({"Host": "[::1"}, 403),
+        ({"Origin": "http://["}, 403),
         ({"Host": "localhost:8000"}, 200),
         ({"Host": "[::1]:8000"}, 200),
         ({"Origin": "http://127.0.0.1:8000"}, 200),
@@ -88,7 +116,15 @@ def test_the_cookie_takes_over(client):
     ],
 )
 def test_host_and_origin(client, headers, status):
-    assert client.get("/corrections", headers=GOOD | headers).status_code == status
+    answer = client.get("/corrections", headers=GOOD | headers)
+    assert answer.status_code == status
+    assert ("error" in answer.json()) == (status == 403)
+
+
+def test_the_name_of_the_host_in_any_case(networks):
+    application = app.application(networks, TOKEN, "MyLaptop")
+    client = TestClient(application, base_url="http://mylaptop:8000")
+    assert client.get("/corrections", headers=GOOD).status_code == 200
 
 
 def test_every_answer_has_the_headers(client):
@@ -147,6 +183,13 @@ def test_no_correction_is_replaced(tmp_path):
     assert corrections.add(tmp_path, picture, "1") == 1
     assert labels.read_table(tmp_path) == [("000002.png", "1")]
     assert (tmp_path / "000001.png").read_bytes() == b"mine"
+
+
+def test_other_columns_stay(tmp_path):
+    (tmp_path / "labels.csv").write_text("note,reading,file\nx,1,a.png")
+    assert corrections.add(tmp_path, np.zeros((9, 9, 3), np.uint8), "2 3") == 2
+    content = (tmp_path / "labels.csv").read_text()
+    assert content == "note,reading,file\nx,1,a.png\n,2 3,000002.png\n"
 
 
 def test_labels_that_cannot_be_read(tmp_path):

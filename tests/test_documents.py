@@ -47,6 +47,13 @@ def test_a_heic_photograph(tmp_path):
     assert is_like(picture, cv2.imread(str(PAGE)))
 
 
+def test_a_gray_heic(tmp_path):
+    pytest.importorskip("pillow_heif").register_heif_opener()
+    Image.open(PAGE).convert("L").save(tmp_path / "a.heic")
+    gray = cv2.imread(str(PAGE), cv2.IMREAD_GRAYSCALE)
+    assert is_like(decode(tmp_path / "a.heic")[0], cv2.merge([gray, gray, gray]))
+
+
 @pytest.mark.parametrize(
     ("package", "content", "name"),
     [

@@ -91,7 +91,7 @@ def test_draw_read_and_correct(page, tmp_path):
     page.locator("#digits button").click()
     playwright.expect(page.locator("#guesses tr").first).to_contain_text("7")
     page.keyboard.press("1")
-    wait_for(page, "1")
+    playwright.expect(page.get_by_label("Right reading")).to_have_value("1")
     page.get_by_role("button", name="Keep the correction").click()
     playwright.expect(page.locator("#kept")).to_have_text(
         "1 correction in corrections/."
@@ -106,6 +106,26 @@ def test_draw_read_and_correct(page, tmp_path):
         check=True,
     )
     assert ": 7 (" in done.stdout
+
+
+def test_a_picture_without_a_reading_is_corrected(page, tmp_path):
+    draw(page, [(0.5, 0.5), (0.505, 0.5)])  # a dot
+    wait_for(page, "No digit")
+    page.get_by_label("Right reading").fill("3 14")
+    page.get_by_role("button", name="Keep the correction").click()
+    playwright.expect(page.get_by_label("Right reading")).to_be_disabled()
+    table = (tmp_path / "corrections" / "labels.csv").read_text(encoding="utf-8")
+    assert table == "file,reading\n000001.png,3 14\n"
+
+
+def test_a_drawing_is_not_turned(page):
+    """A number that is upside down to its writer is not."""
+    for x in (0.3, 0.5):
+        draw(page, [(x + 0.1, 0.8), (x, 0.75), (x + 0.02, 0.4), (x + 0.05, 0.2)])
+    playwright.expect(page.locator("#reading")).not_to_have_text("Nothing yet")
+    with page.expect_request("**/read*") as asked_for:
+        draw(page, [(0.8, 0.2), (0.8, 0.8)])
+    assert "turn=false" in asked_for.value.url
 
 
 def test_the_command_that_learns(page, tmp_path):

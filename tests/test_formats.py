@@ -1,4 +1,5 @@
 import csv
+import io
 import json
 
 import numpy as np
@@ -57,6 +58,13 @@ def test_csv_has_a_row_for_each_number(reading):
         "width": "28",
         "height": "20",
     }
+
+
+def test_csv_quotes_line_ends():
+    found = Reading("a\nb.png", part="x\ry")
+    lines = [formats.csv_header(), *formats.as_csv(found)]
+    (row,) = csv.DictReader(io.StringIO("\n".join(lines), newline=""))
+    assert (row["file"], row["part"]) == ("a\nb.png", "x\ry")
 
 
 def test_csv_has_a_row_of_a_page_without_a_number():

@@ -31,6 +31,8 @@ def test_a_table(tmp_path, start):
         (b"file,reading\na.png,\xff", "cannot be read as CSV"),
         (b"file,reading\na.png,1x", "a.png: a reading has digits, spaces, and /"),
         (b"file,reading\na.png,1//2", "a reading has digits"),
+        (b"file,reading\na.png", "cannot be read as CSV"),
+        (b"reading,file\n7", "cannot be read as CSV"),
         (b"file,reading\n", "neither labels.csv nor folders 0 to 9"),
     ],
 )

@@ -63,7 +63,7 @@ def test_each_process_has_one_thread(in_this_process, monkeypatch):
     monkeypatch.setattr(pipeline, "load_networks", load_networks)
     assert list(many.read_pictures([], "x.hdf5", 0.7)) == []
     assert calls == [("x.hdf5", 1)]
-    assert many.WORKER["arguments"] == ("networks", 0.7, False, WHOLE)
+    assert many.WORKER["arguments"] == ("networks", 0.7, False, WHOLE, True)
 
 
 @pytest.mark.slow

@@ -1,6 +1,9 @@
 """tf_cnn.py --own: the shipped networks learn pictures of one's own."""
 
+import argparse
 import json
+import re
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -8,6 +11,7 @@ import pytest
 
 import load_model
 import tf_cnn
+from conftest import ROOT
 from digits import UserError
 from digits.labels import Labelled
 from digits.model import model_file
@@ -107,8 +111,10 @@ def test_it_learns_a_hand(real_mnist, gates, briefly, capsys, monkeypatch):
     assert tf_cnn.main(command) == 0
     printed = capsys.readouterr()
     first, second, third, *_ = printed.out.splitlines()
-    assert first.startswith("own pictures, kept back: 0 of 12 right before, ")
-    assert int(first.split(", ")[-1].split()[0]) >= 9
+    before, after = re.fullmatch(
+        r"own pictures, kept back: (\d+) of 12 right before, (\d+) after", first
+    ).groups()
+    assert int(before) <= 3 and int(after) >= 9
     assert "errors before" in second and "right before" in third
     cv2.imwrite("new.png", gate(np.random.default_rng(99)))
     load_model.main(["new.png", "--weights", "mine.hdf5", "--json"])
@@ -125,6 +131,23 @@ def test_it_learns_a_hand(real_mnist, gates, briefly, capsys, monkeypatch):
     assert "12 of 12 right before" in capsys.readouterr().out
 
 
+def test_digit_networks_without_no_digit(tf_model):
+    """Those of --augmentation mnist, to which a reader was added."""
+    with model_file.open_hdf5(model_file.SHIPPED) as file:
+        graph = model_file.read_bytes(file, model_file.READER)
+    reader_file.save("plain.hdf5", reader_file.read_networks(tf_model), graph, {})
+    args = argparse.Namespace(seed=0, data_dir=None)
+    with pytest.raises(UserError, match="digit networks know no 'no digit'"):
+        own.Teacher("plain.hdf5", args, tf_cnn.ConvolutionalNetwork, tf_cnn.augment)
+
+
+def test_other_pages_of_a_file_do_not_count(networks):
+    picture = cv2.imread(str(ROOT / "assets" / "images" / "314159a.jpg"))
+    cv2.imwritemulti("two.tif", [picture, 255 - picture])
+    pictures = [Labelled(Path("two.tif"), "314159")] * 2
+    assert own.count_right(pictures, networks) == 2
+
+
 @pytest.mark.slow
 def test_what_loses_too_much_is_not_saved(
     real_mnist, gates, briefly, capsys, monkeypatch
@@ -139,3 +162,18 @@ def test_what_loses_too_much_is_not_saved(
         model_file.read("mine.hdf5")
     assert tf_cnn.main([*command, "--force"]) == 0
     model_file.read("mine.hdf5")
+
+
+@pytest.mark.slow
+def test_the_same_seed_gives_the_same_file(
+    real_mnist, gates, briefly, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(own, "STEPS_OF_FEW", 3)
+    content = []
+    for name in ("first", "second"):
+        (tmp_path / name).mkdir()
+        monkeypatch.chdir(tmp_path / name)
+        command = ["--own", str(gates), "--save_weights", "mine.hdf5", "--force"]
+        assert tf_cnn.main(command) == 0
+        content.append((tmp_path / name / "mine.hdf5").read_bytes())
+    assert content[0] == content[1]

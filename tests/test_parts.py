@@ -1,9 +1,10 @@
+import cv2
 import numpy as np
 import pytest
 
 from digits import UserError
 from digits.reading import parts
-from digits.reading.decode import WHOLE, Part
+from digits.reading.decode import WHOLE, Part, pages
 
 PICTURE = np.arange(40 * 60 * 3).reshape(40, 60, 3)
 
@@ -14,7 +15,9 @@ def test_a_crop_is_in_pixels():
     np.testing.assert_array_equal(cut, PICTURE[5:35, 10:30])
 
 
-@pytest.mark.parametrize("text", ["", "1,2,3", "1,2,3,x", "-1,2,3,4", "1,2,0,4"])
+@pytest.mark.parametrize(
+    "text", ["", "1,2,3", "1,2,3,x", "-1,2,3,4", "1,2,0,4", f"0,0,{10**400},5"]
+)
 def test_what_is_no_crop(text):
     with pytest.raises(ValueError, match=r"."):
         parts.crop(text)
@@ -34,6 +37,14 @@ def test_the_whole():
 def test_a_part_beyond_the_picture():
     with pytest.raises(UserError, match="beyond its 60x40 pixels"):
         parts.crop("50,0,20,20").cut(PICTURE)
+
+
+def test_a_part_of_no_pixels(tmp_path):
+    cv2.imwrite(str(tmp_path / "a.png"), np.full((40, 60), 255, np.uint8))
+    nothing = Part("total", 0.5, 0.5, 0.001, 0.001, in_shares=True)
+    first, second = pages(tmp_path / "a.png", [nothing, *WHOLE])
+    assert first.error == "0x0 pixels are too few to hold a digit"
+    assert second.picture.shape == (40, 60, 3)
 
 
 def test_fields_of_a_form(tmp_path):

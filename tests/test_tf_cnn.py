@@ -556,8 +556,9 @@ def content_of(path):
 @pytest.mark.slow
 def test_training_a_reader(monkeypatch, capsys, tmp_path):
     """The command itself, on very few pages."""
-    for name in ("PIECES", "HELD_OUT", "EPOCHS"):
+    for name in ("PIECES", "HELD_OUT"):
         monkeypatch.setattr(reader, name, 1)
+    monkeypatch.setattr(reader, "FROM_SCRATCH", reader.FROM_SCRATCH._replace(epochs=1))
     assert tf_cnn.main([*SMALL, "--seed", "3", "--output_dir", "out"]) == 0
     score, saved, _ = capsys.readouterr().out.splitlines()
     assert score.startswith("Reader: ") and "digits on held-out pages" in score
@@ -626,6 +627,8 @@ def test_a_reader_may_only_be_scored(trained_already, tmp_path):
         (["--own", "x", "--reader"], "--own and --reader exclude each other"),
         (["--own", "x", "--epochs", "2"], "--own trains no new digit networks: drop"),
         (["--own", "x", "--dataset", "sklearn_digits"], "drop --dataset"),
+        (["--own", "x"], "--own needs --save_weights FILE"),
+        (["--own", ""], "--own needs --save_weights FILE"),
         (["--force"], "--force needs --own FOLDER"),
     ],
 )

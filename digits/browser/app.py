@@ -7,19 +7,21 @@ described at /openapi.json. Pictures never leave the machine.
 """
 
 import base64
+import itertools
 import json
 import os
 import secrets
 import socket
+import sys
 import tempfile
 import threading
 import webbrowser
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Annotated, Any
 
 import cv2
 import uvicorn
-from fastapi import FastAPI, Request, Response
+from fastapi import FastAPI, Query, Request, Response
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import JSONResponse, RedirectResponse
 from fastapi.staticfiles import StaticFiles
@@ -30,6 +32,7 @@ from digits.reading import formats, pipeline
 
 PAGE = Path(__file__).parent / "page"
 CORRECTIONS = Path("corrections")
+DISPLAYS = {"DISPLAY", "WAYLAND_DISPLAY"}  # of a desktop on Linux
 PICTURE = {
     "requestBody": {
         "required": True,
@@ -41,6 +44,8 @@ PICTURE = {
     }
 }  # OpenAPI's description of a body
 QUALITY = 90  # of the JPEG that shows how a picture was read
+MOST_PAGES = 20  # of a file that are read in one request
+Threshold = Annotated[float, Query(ge=0, le=1, allow_inf_nan=False)]
 
 
 class Service:
@@ -52,15 +57,24 @@ class Service:
     def read(
         self,
         content: bytes,
+        most_pages: int,
         threshold: float = pipeline.THRESHOLD,
         single: bool = False,
+        may_be_turned: bool = True,
     ) -> list[pipeline.Reading]:
-        """Return the Readings of the pages in a picture file's content."""
+        """Return the Readings of the first pages in a picture file's content."""
         with tempfile.TemporaryDirectory() as folder, self._lock:
             path = Path(folder, "picture")
             path.write_bytes(content)
-            found = pipeline.read_pictures([path], self.networks, threshold, single)
-            return [reading._replace(file="picture") for reading in found]
+            found = pipeline.read_pictures(
+                [path],
+                self.networks,
+                threshold,
+                single,
+                may_be_turned=may_be_turned,
+            )
+            first = itertools.islice(found, most_pages)
+            return [reading._replace(file="picture") for reading in first]
 
 
 def application(networks: pipeline.Networks, token: str, host: str) -> FastAPI:
@@ -85,20 +99,24 @@ def application(networks: pipeline.Networks, token: str, host: str) -> FastAPI:
     @app.post("/read", openapi_extra=PICTURE)
     async def read(
         request: Request,
-        top: int = 3,
-        threshold: float = pipeline.THRESHOLD,
+        top: Annotated[int, Query(ge=1, le=10)] = 3,
+        threshold: Threshold = pipeline.THRESHOLD,
         single: bool = False,
+        pages: Annotated[int, Query(ge=1, le=MOST_PAGES)] = MOST_PAGES,
+        turn: bool = True,
         picture: bool = False,
     ) -> list[dict[str, Any]]:
         """Read a picture: an object for each page, as load_model.py --json prints it.
 
-        With `picture`, each has the upright page as it was read, as a data URL.
+        Of a file with more pages, the first `pages` are read. Without `turn`, the
+        picture is upright as it is. With `picture`, each object has the upright page as
+        it was read, as a data URL.
         """
         content = await guard.body_of(request)
-        readings = await run_in_threadpool(service.read, content, threshold, single)
-        return [
-            _as_json(reading, min(max(top, 1), 10), picture) for reading in readings
-        ]
+        readings = await run_in_threadpool(
+            service.read, content, pages, threshold, single, turn
+        )
+        return [_as_json(reading, top, picture) for reading in readings]
 
     @app.get("/corrections")
     def count() -> dict[str, Any]:
@@ -106,13 +124,18 @@ def application(networks: pipeline.Networks, token: str, host: str) -> FastAPI:
         return {"count": len(labels.read_table(CORRECTIONS))}
 
     @app.post("/corrections", openapi_extra=PICTURE)
-    async def correct(request: Request, reading: str) -> dict[str, Any]:
+    async def correct(
+        request: Request, reading: str, turn: bool = True
+    ) -> dict[str, Any]:
         """Keep a picture with what it says.
 
-        That is its digits, a space between two numbers, and / between rows.
+        That is its digits, a space between two numbers, and / between rows. `turn`: as
+        for /read.
         """
         content = await guard.body_of(request)
-        first, *_ = await run_in_threadpool(service.read, content)
+        (first,) = await run_in_threadpool(
+            service.read, content, most_pages=1, may_be_turned=turn
+        )
         if first.picture is None:
             raise UserError(first.error or "no picture")
         return {"count": corrections.add(CORRECTIONS, first.picture, reading)}
@@ -133,18 +156,6 @@ def _as_json(reading, top, picture):
     return answer
 
 
-class Address(NamedTuple):
-    """Where the page is served."""
-
-    host: str
-    port: int
-    token: str
-
-    def __str__(self):
-        name = f"[{self.host}]" if ":" in self.host else self.host
-        return f"http://{name}:{self.port}/?{guard.COOKIE}={self.token}"
-
-
 def serve(networks: pipeline.Networks, host: str, port: int) -> None:
     """Serve the page until Ctrl-C; print its address and open it.
 
@@ -157,10 +168,14 @@ def serve(networks: pipeline.Networks, host: str, port: int) -> None:
         listening = socket.create_server((host, port), family=family)
     except OSError as error:
         reason = error.strerror or error
-        raise UserError(f"{host}:{port}: {reason}; name another --port") from error
-    address = Address(host, listening.getsockname()[1], token)
+        raise UserError(
+            f"{host}:{port}: {reason}; name another --port or --host"
+        ) from error
+    name = f"[{host}]" if ":" in host else host
+    port = listening.getsockname()[1]
+    address = f"http://{name}:{port}/?{guard.COOKIE}={token}"
     print(address, flush=True)
-    if "DISPLAY" in os.environ or os.name == "nt":
-        webbrowser.open(str(address))
+    if sys.platform in ("win32", "darwin") or DISPLAYS & os.environ.keys():
+        webbrowser.open(address)
     config = uvicorn.Config(app, log_level="warning", server_header=False)
     uvicorn.Server(config).run(sockets=[listening])

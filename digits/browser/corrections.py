@@ -19,16 +19,25 @@ def add(folder: Path, picture: np.ndarray, reading: str) -> int:
     """
     if not labels.is_reading(reading):
         raise UserError("a reading has digits, spaces, and / between rows")
-    rows = labels.read_table(folder)
-    number = len(rows) + 1
+    number = 1 + len(labels.read_table(folder))
     while (folder / f"{number:06d}.png").exists():  # never replace one
         number += 1
     name = f"{number:06d}.png"
     _, png = cv2.imencode(".png", picture)
     files.write_bytes(folder / name, png.tobytes())
-    text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows(
-        [labels.COLUMNS, *rows, (name, reading)]
-    )
-    files.write_text(folder / labels.TABLE, text.getvalue())
-    return len(rows) + 1
+    _append(folder / labels.TABLE, {"file": name, "reading": reading})
+    return len(labels.read_table(folder))
+
+
+def _append(table, row):
+    """Add a row to a CSV file, which may have other columns too."""
+    text = table.read_text(encoding="utf-8-sig") if table.exists() else ""
+    columns = next(csv.reader(text.splitlines()), labels.COLUMNS)
+    added = io.StringIO()
+    writer = csv.DictWriter(added, columns, restval="", lineterminator="\n")
+    if not text:
+        writer.writeheader()
+    writer.writerow(row)
+    if text and not text.endswith("\n"):
+        text += "\n"
+    files.write_text(table, text + added.getvalue())

@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable
 from urllib.parse import urlsplit
 
 from fastapi import Request, Response
+from fastapi.responses import JSONResponse
 
 from digits import UserError
 
@@ -33,13 +34,13 @@ class Guard:
     """Answers requests that may not pass; host: the name that the page is served at."""
 
     def __init__(self, token: str, host: str):
-        self.token, self.host = token, host
+        self.token, self.host = token, host.lower()
 
     async def __call__(self, request: Request, call_next: Next) -> Response:
         """Return the response of the application, or a refusal."""
         problem = self.problem_of(request)
         if problem:
-            response = Response(f"{problem}\n", 403, media_type="text/plain")
+            response = JSONResponse({"error": problem}, 403)
         else:
             response = await call_next(request)
         response.headers.update(HEADERS)
@@ -48,10 +49,10 @@ class Guard:
     def problem_of(self, request: Request) -> str | None:
         """Return why a request may not pass, or None."""
         host = request.headers.get("host", "")
-        if not self._is_known(urlsplit(f"//{host}").hostname or ""):
+        if not self._is_known(_address(f"//{host}").hostname or ""):
             return "the Host of the request is not this page's"
         origin = request.headers.get("origin")
-        if origin and urlsplit(origin).netloc != host:
+        if origin and _address(origin).netloc != host:
             return "the request comes from another page"
         if not any(self._is_token(given) for given in _tokens_of(request)):
             return "the token is missing or wrong; open the address that was printed"
@@ -66,6 +67,14 @@ class Guard:
 
     def _is_token(self, given):
         return secrets.compare_digest(given.encode(), self.token.encode())
+
+
+def _address(text):
+    """Return a split address, an empty one where `text` is none."""
+    try:
+        return urlsplit(text)
+    except ValueError:
+        return urlsplit("")
 
 
 def _tokens_of(request):

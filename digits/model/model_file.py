@@ -10,6 +10,7 @@ import contextlib
 import io
 import json
 import math
+import shlex
 import zipfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -29,6 +30,7 @@ ONNX, QUICK, READER = "inference/onnx", "inference/quick", "inference/reader"
 LARGEST_ARRAY = 64 << 20  # bytes; ours have less than 5 MB
 LARGEST_GRAPH_WEIGHTS = 63 << 20  # bytes; the rest of a graph describes its layers
 LARGEST_ATTRIBUTE = 60_000  # bytes; HDF5 allows 64 KiB
+KERAS_CONFIG = "config.json"  # what each Keras archive holds
 LARGEST_FILE = 1 << 30  # bytes
 DAMAGE = (OSError, RuntimeError, ValueError, KeyError, TypeError)
 
@@ -50,7 +52,8 @@ def open_hdf5(path: str | Path) -> Iterator[h5py.File]:
         if is_archive(path):
             raise UserError(
                 f"{path}: a Keras archive; make a model file of it with: python3 "
-                f"CNN_MNIST.py --load_model 1 --save_model 1 --save_weights {path}"
+                "CNN_MNIST.py --load_model 1 --save_model 1 --save_weights "
+                + shlex.quote(str(path))
             )
         if not h5py.is_hdf5(path):
             raise UserError(f"{path}: not an HDF5 file, or a truncated one")
@@ -65,8 +68,14 @@ def open_hdf5(path: str | Path) -> Iterator[h5py.File]:
 
 
 def is_archive(path: str | Path) -> bool:
-    """Tell whether there is a regular file at `path` that is a ZIP archive."""
-    return Path(path).is_file() and zipfile.is_zipfile(path)
+    """Tell whether there is a regular file at `path` that is a Keras archive."""
+    if not (Path(path).is_file() and zipfile.is_zipfile(path)):
+        return False
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return KERAS_CONFIG in archive.namelist()
+    except zipfile.BadZipFile:
+        return False
 
 
 def load(path: str | Path, threads: int = 0) -> Classifier:

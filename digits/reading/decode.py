@@ -164,6 +164,8 @@ def _parts(upright, parts, number, of_many) -> Iterator[Page]:
     for part in parts:
         try:
             picture, origin = part.cut(whole)
+            if picture.size < whole.size:
+                picture = picture.copy()  # it would keep the whole page in memory
             picture, scale = _bounded(picture)
             yield Page(number, of_many, part.name, picture, scale, origin)
         except UserError as error:
@@ -231,12 +233,11 @@ def _upright(content):
 
 def _bounded(picture):
     """Return (picture, scale), as `decode`, of an upright picture (H, W, 3)."""
-    longer = max(picture.shape[:2])
-    picture = _scaled_down(picture)
     height, width = picture.shape[:2]
-    if min(height, width) < SMALLEST:
+    scaled = _scaled_down(picture) if picture.size else picture
+    if min(scaled.shape[:2]) < SMALLEST:
         raise UserError(f"{width}x{height} pixels are too few to hold a digit")
-    return picture, longer / max(height, width)
+    return scaled, max(height, width) / max(scaled.shape[:2])
 
 
 def _read(path):

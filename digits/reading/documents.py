@@ -8,6 +8,7 @@ import importlib
 import io
 from collections.abc import Callable, Iterator
 
+import cv2
 import numpy as np
 
 from digits import UserError
@@ -69,7 +70,9 @@ def heic_picture(content: bytes) -> np.ndarray:
         width, height = opened.size
         if width * height > LARGEST:
             raise UserError("larger than 50 megapixels; scale it down")
-        return np.asarray(opened)
+        picture = np.asarray(opened)
+        is_gray = picture.ndim == 2
+        return cv2.cvtColor(picture, cv2.COLOR_GRAY2BGR) if is_gray else picture
     except (ValueError, OSError, EOFError, RuntimeError, SyntaxError) as error:
         raise UserError("a damaged HEIC file") from error
 

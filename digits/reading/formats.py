@@ -121,5 +121,6 @@ def as_csv(reading: Reading) -> list[str]:
 
 def _csv_line(values) -> str:
     buffer = io.StringIO()
-    csv.writer(buffer, lineterminator="").writerow(values)
-    return buffer.getvalue()
+    # With its own line end, it quotes values that hold one.
+    csv.writer(buffer).writerow(values)
+    return buffer.getvalue().removesuffix("\r\n")

@@ -20,6 +20,7 @@ def read_pictures(
     threshold: float,
     single: bool = False,
     parts: Sequence[Part] = WHOLE,
+    may_be_turned: bool = True,
 ) -> Iterator[Reading]:
     """Yield the Readings of pipeline.read_pictures, in order, but without pictures.
 
@@ -28,7 +29,7 @@ def read_pictures(
     """
     count = pipeline.PICTURES_AT_ONCE
     chunks = [paths[first : first + count] for first in range(0, len(paths), count)]
-    arguments = weights, threshold, single, parts
+    arguments = weights, threshold, single, parts, may_be_turned
     for readings in pool.in_processes(_read, chunks, _open, arguments):
         yield from readings
 

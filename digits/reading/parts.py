@@ -9,6 +9,7 @@ from digits.reading.decode import Part
 from digits.terminal import files
 
 LARGEST_FILE = 1 << 20  # bytes
+FARTHEST = 1_000_000  # pixels: no picture is so large
 COLUMNS = "name", "x", "y", "w", "h"
 
 
@@ -18,7 +19,7 @@ def crop(text: str) -> Part:
     Raises ValueError if it is none.
     """
     x, y, width, height = map(int, text.split(","))
-    if min(x, y) < 0 or min(width, height) < 1:
+    if min(x, y) < 0 or min(width, height) < 1 or max(x, y, width, height) > FARTHEST:
         raise ValueError(f"{text}: no part of a picture")
     return Part("", x, y, width, height)
 

@@ -178,13 +178,14 @@ def read_pictures(
     threshold: float,
     single: bool = False,
     parts: Sequence[Part] = WHOLE,
+    may_be_turned: bool = True,
 ) -> Iterator[Reading]:
     """Yield a Reading for each part of each page of each path, in order.
 
     threshold: the least confidence, 0 to 1, of what is read; single: each picture holds
     exactly one digit, so the likeliest one counts. A picture that cannot be decoded
-    gives a Reading with an error. parts: without them the whole page, which is turned
-    if need be.
+    gives a Reading with an error. parts: of each page, all of it unless given;
+    may_be_turned: whether a picture on its side or upside down is read upright.
     """
     unread = (_unread(path, page) for path in paths for page in pages(path, parts))
     # One step for all pictures, then the next, is faster than picture by picture.
@@ -205,7 +206,6 @@ def read_pictures(
             elif single:
                 yield _with_only_digit(reading, networks)
             else:
-                may_be_turned = parts == WHOLE
                 yield _read(reading, only, networks, threshold, may_be_turned)
 
 

@@ -180,10 +180,10 @@ def check_flags(parser: argparse.ArgumentParser, args: argparse.Namespace) -> No
         args.save_model = 1 - args.load_model
     if args.save_model and args.load_model:
         parser.error("--load_model leaves nothing to save: drop --save_model")
+    _check_start(parser, args)
     if args.save_model and args.save_weights is None:
         args.save_weights = DEFAULT_FILE
     flags.check_model_flags(parser, args)
-    _check_start(parser, args)
     _check_teacher(parser, args)
 
 
@@ -192,19 +192,21 @@ def _check_start(parser, args):
 
     A flag that has its default value counts as not given.
     """
-    starts = args.reader or args.own
-    if args.reader and args.own:
+    learns_own = args.own is not None
+    if args.reader and learns_own:
         parser.error("--own and --reader exclude each other")
-    if args.start is not None and not starts:
+    if args.start is not None and not (args.reader or learns_own):
         parser.error("--start needs --own FOLDER or --reader 1")
-    if args.force and not args.own:
+    if args.force and not learns_own:
         parser.error("--force needs --own FOLDER")
-    if args.own and args.dataset != "mnist":
+    if learns_own and args.dataset != "mnist":
         parser.error("--own compares with MNIST: drop --dataset")
-    for name in NETWORK_FLAGS if starts else ():
+    for name in NETWORK_FLAGS if args.reader or learns_own else ():
         if getattr(args, name) != parser.get_default(name):
-            flag = "--own" if args.own else "--reader"
+            flag = "--own" if learns_own else "--reader"
             parser.error(f"{flag} trains no new digit networks: drop --{name}")
+    if learns_own and args.save_weights is None:
+        parser.error("--own needs --save_weights FILE")
 
 
 def _check_teacher(parser, args):
@@ -227,16 +229,24 @@ def load_teacher(path: str | Path | None, shape: NetworkShape, network: Network)
     if attributes.get("script") != SCRIPT:
         raise UserError(f"{path}: only what {SCRIPT} saved can be a teacher")
     teacher = restore(path, attributes, network)
-    temperature = attributes.get("temperature")
-    if not isinstance(temperature, float) or not 0 < temperature < math.inf:
-        raise UserError(f"{path}: damaged; train or copy it again")
+    teacher.temperature = temperature_of(path, attributes)
     if teacher.classes != shape.classes:
         raise UserError(
             f"{path}: has {teacher.classes} classes, not {shape.classes}; train it "
             "with the same --augmentation"
         )
-    teacher.temperature = temperature
     return teacher
+
+
+def temperature_of(path: str | Path, attributes: dict[str, Any]) -> float:
+    """Return the temperature of a model file's digit networks.
+
+    Raises UserError if there is none.
+    """
+    temperature = attributes.get("temperature")
+    if not isinstance(temperature, float) or not 0 < temperature < math.inf:
+        raise UserError(f"{path}: damaged; train or copy it again")
+    return temperature
 
 
 def save(

@@ -67,7 +67,7 @@ class KerasClassifier:
         if self.is_scaled:
             return
         right = {}
-        for self.scale in (1, 1 / 255):
+        for self.scale in (1 / 255, 1):  # in a tie the first counts
             guesses = self.probabilities(images).argmax(axis=1)
             right[self.scale] = (guesses == labels).sum()
         self.scale = max(right, key=right.__getitem__)

@@ -29,7 +29,7 @@ from digits.terminal.progress import Progress
 from digits.training import checkpoint, export, own_pictures, reader, reader_file
 from digits.training.ensemble import Ensemble, images_in_view
 from digits.training.optimizer import OneCycle
-from digits.training.own_pictures import Example
+from digits.training.own_pictures import NO_DIGIT_LABEL, Example
 
 MANY = 40  # pictures of which a part is kept back; of fewer, each half in turn
 KEPT_BACK = 4  # one in so many
@@ -81,7 +81,7 @@ class Teacher:
         chosen = np.random.default_rng(self.seed).permutation(len(train[0]))[:OTHERS]
         some = train[0][chosen], train[1][chosen]
         self.others = with_renderings(*some, [[self.seed, OWN]])
-        self.pages = self._pages(*train, STEPS * reader.BATCH // 2, OWN)
+        self.pages = self._pages(*some, STEPS * reader.BATCH // 2, OWN)
         held_out = self.dataset.validation_images, self.dataset.validation_labels
         self.held_out = self._pages(*held_out, HELD_OUT, reader.VALIDATION)
 
@@ -93,7 +93,12 @@ class Teacher:
         """Return the networks of the file."""
         attributes = self.stored["attributes"]
         ensemble = checkpoint.restore(self.path, attributes, self.network)
-        ensemble.temperature = attributes["temperature"]
+        if ensemble.classes <= NO_DIGIT_LABEL:
+            raise UserError(
+                f"{self.path}: its digit networks know no 'no digit'; --own needs "
+                "those of --augmentation real"
+            )
+        ensemble.temperature = checkpoint.temperature_of(self.path, attributes)
         return Trained(ensemble, reader_file.restore(self.path))
 
     def learn(self, examples: Sequence[Example], steps: int) -> Trained:
@@ -206,6 +211,7 @@ def train(
         variables = {n: v.numpy() for n, v in after.ensemble.variables.items()}
         # The quick graph has not learned them.
         stored = {"onnx": graphs.digits, "variables": variables, "quick": b""}
+        del summary["seconds"]  # so that the same seed gives the same file
         attributes = teacher.stored["attributes"] | {"own": summary}
         path = args.save_weights
         model_file.save(path, **stored, attributes=attributes, reader=graphs.reader)
@@ -241,11 +247,12 @@ def count_right(pictures: Sequence[Labelled], networks: Networks) -> int:
     """Return how many pictures are read as they are labelled, spaces aside."""
     paths = [picture.path for picture in pictures]
     right = 0
-    readings = read_pictures(paths, networks, THRESHOLD)
-    for picture, found in zip(pictures, readings, strict=True):
-        right += "/".join(found.rows).replace(" ", "") == picture.reading.replace(
-            " ", ""
-        )
+    # As labels do, other pages of a file do not count.
+    found = read_pictures(paths, networks, THRESHOLD)
+    readings = (reading for reading in found if reading.page == 1)
+    for picture, reading in zip(pictures, readings, strict=True):
+        expected = picture.reading.replace(" ", "")
+        right += "/".join(reading.rows).replace(" ", "") == expected
     return right
 
 

@@ -165,29 +165,33 @@ def _piece(example, random):
     is_readable = random.random() >= OFF_SIZE
     sizes = SIZES if is_readable else OTHER_SIZES[random.integers(2)]
     scale = np.exp(random.uniform(*np.log(sizes))) / typical
-    gray = resized(example.gray, scale)
-    marks = example.marks * np.array([1, *4 * [scale]], np.float32)
-    middle = np.divide(gray.shape[::-1], 2)
-    if len(marks):
-        middle = marks[random.integers(len(marks)), 1:3]
-    corner = np.rint(middle - random.uniform(0.2, 0.8, 2) * (WIDTH, HEIGHT)).astype(int)
-    picture, corner = _cut(gray, corner)
-    low = marks[:, 1:3] - marks[:, 3:] / 2 - corner
-    own = visible(marks[:, 0], low, low + marks[:, 3:], (0, 0, WIDTH, HEIGHT))
+    middle = np.divide(example.gray.shape[::-1], 2)
+    if len(example.marks):
+        middle = example.marks[random.integers(len(example.marks)), 1:3]
+    shown = np.array([WIDTH, HEIGHT]) / scale  # pixels of the example, each way
+    corner = middle - random.uniform(0.2, 0.8, 2) * shown
+    picture, corner = _cut(example.gray, corner, scale)
+    middles = (example.marks[:, 1:3] - corner) * scale
+    sides = example.marks[:, 3:] * scale
+    low, high = middles - sides / 2, middles + sides / 2
+    own = visible(example.marks[:, 0], low, high, (0, 0, WIDTH, HEIGHT))
     return picture, own[:MOST_MARKS] if is_readable else own[:0]
 
 
-def _cut(gray, corner):
-    """Return (HEIGHT, WIDTH) of a picture from a corner x, y on, and that corner.
+def _cut(gray, corner, scale):
+    """Return a picture (HEIGHT, WIDTH) that shows another one from a corner x, y on.
 
-    The corner is moved where nothing of the picture would be seen. Beyond the picture
-    is paper.
+    It is shown `scale` times as large; beyond it is paper. Where nothing of it would be
+    seen, the corner is moved. Returns the corner, too, in whole pixels of `gray`.
     """
-    corner = np.minimum(corner, np.array(gray.shape[::-1]) - 4)
-    corner = np.maximum(corner, [4 - WIDTH, 4 - HEIGHT])
+    shown = np.array([WIDTH, HEIGHT]) / scale
+    least = max(4 / scale, 1)  # pixels that are seen, each way
+    corner = np.floor(np.minimum(corner, np.array(gray.shape[::-1]) - least))
+    corner = np.maximum(corner, np.ceil(least - shown)).astype(int)
     left, top = np.maximum(corner, 0)
-    seen = gray[top : corner[1] + HEIGHT, left : corner[0] + WIDTH]
-    above, before = top - corner[1], left - corner[0]
-    below = HEIGHT - above - seen.shape[0]
-    after = WIDTH - before - seen.shape[1]
+    right, bottom = np.ceil(corner + shown).astype(int)
+    seen = resized(gray[top:bottom, left:right], scale)
+    before, above = np.rint(scale * (np.array([left, top]) - corner)).astype(int)
+    seen = seen[: HEIGHT - above, : WIDTH - before]
+    below, after = HEIGHT - above - seen.shape[0], WIDTH - before - seen.shape[1]
     return with_paper(seen, above, below, before, after), corner

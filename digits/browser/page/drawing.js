@@ -1,7 +1,7 @@
 // A sheet of paper: strokes of a mouse, finger or pen on a canvas.
 
 const PEN = 9; // pixels of the canvas, which is 800 wide
-const SENT_WIDTH = 400; // pixels: enough to read, and read at once
+export const SENT = [400, 200]; // pixels: enough to read, and read at once
 
 export class Drawing {
   // canvas: to draw on; onStroke: called after each stroke, and when one was undone.
@@ -50,12 +50,14 @@ export class Drawing {
   }
 
   undo() {
+    this.pointer = null;
     this.strokes.pop();
     this.redraw();
     this.onStroke();
   }
 
   clear() {
+    this.pointer = null;
     this.strokes = [];
     this.redraw();
   }
@@ -79,8 +81,7 @@ export class Drawing {
   // Return the drawing as a PNG (a Promise of a Blob), small enough to be read at once.
   picture() {
     const small = document.createElement("canvas");
-    small.width = SENT_WIDTH;
-    small.height = (SENT_WIDTH * this.canvas.height) / this.canvas.width;
+    [small.width, small.height] = SENT;
     const context = small.getContext("2d");
     context.imageSmoothingQuality = "high";
     context.drawImage(this.canvas, 0, 0, small.width, small.height);

@@ -1,7 +1,7 @@
 // The page: a drawing or a picture goes to the reader, its reading is shown.
 
 import { Camera } from "./camera.js";
-import { Drawing } from "./drawing.js";
+import { Drawing, SENT } from "./drawing.js";
 import { Result } from "./result.js";
 import { correct, corrections, read } from "./service.js";
 
@@ -17,21 +17,29 @@ const result = new Result(() => {
   keep.hidden = !result.isCorrected;
 });
 const drawing = new Drawing(canvas, readDrawing);
-let current = null; // the picture that the reading is of, a Blob
+let current = null; // what the reading is of: [picture, a Blob; whether it was drawn]
 let latest = 0; // the number of the last question: answers to earlier ones are late
+let isReading = false; // a drawing …
+let isOutdated = false; // … to which a stroke was added
 
+// Read the drawing, and again if it changed while it was read.
 async function readDrawing() {
   if (!drawing.strokes.length) return startAnew("Nothing yet");
-  const blob = await drawing.picture();
-  await show(blob, false, (answer) => {
-    result.show(answer, canvas, 400, 200);
-  });
+  isOutdated = true;
+  if (isReading) return;
+  isReading = true;
+  while (isOutdated && drawing.strokes.length) {
+    isOutdated = false;
+    const blob = await drawing.picture();
+    await show(blob, true, (answer) => result.show(answer, canvas, ...SENT));
+  }
+  isReading = false;
 }
 
 async function readPicture(blob) {
   drawing.clear();
   result.clear("Reading…");
-  await show(blob, true, async (answer) => {
+  await show(blob, false, async (answer) => {
     picture.src = answer.picture;
     await picture.decode();
     canvas.hidden = true;
@@ -42,16 +50,17 @@ async function readPicture(blob) {
 }
 
 // Ask for the reading of a picture, and show it by `display`.
-async function show(blob, withPicture, display) {
+async function show(blob, isDrawn, display) {
   const number = ++latest;
   try {
-    const [answer] = await read(blob, withPicture);
+    const [answer] = await read(blob, isDrawn);
     if (number !== latest) return;
     if (answer.error) throw new Error(answer.error);
-    current = blob;
+    current = [blob, isDrawn];
     await display(answer);
   } catch (error) {
-    if (number === latest) result.clear(error.message);
+    if (number !== latest) return;
+    result.clear(error.message);
   }
   keep.hidden = true;
 }
@@ -66,10 +75,13 @@ function startAnew(text) {
 }
 
 async function keepCorrection() {
+  const number = latest;
+  keep.hidden = true;
   try {
-    tell(await correct(current, result.reading()));
-    keep.hidden = true;
+    tell(await correct(...current, result.reading()));
+    if (number === latest) result.finish();
   } catch (error) {
+    keep.hidden = number !== latest;
     find("kept").textContent = error.message;
   }
 }

@@ -1,10 +1,11 @@
-// What was read: digits as buttons, boxes on the paper, guesses; and its correction.
+// What was read: digits as buttons, boxes on the paper, guesses; and the right reading,
+// as somebody types it: digits, a space between two numbers, / between rows.
 
 const SURE = 0.9; // confidence below which a digit is shown as doubtful
 const SVG = "http://www.w3.org/2000/svg";
 
 export class Result {
-  // onChange: called when a digit was corrected.
+  // onChange: called when the right reading was changed.
   constructor(onChange) {
     const find = (id) => document.getElementById(id);
     this.output = find("reading");
@@ -13,18 +14,18 @@ export class Result {
     this.details = find("details");
     this.guesses = find("guesses");
     this.seen = find("seen");
-    this.how = find("how");
-    this.onChange = onChange;
+    this.correction = find("correction");
+    this.typed = find("typed");
+    this.typed.addEventListener("input", onChange);
     this.clear("Nothing yet");
   }
 
   clear(text) {
     this.digits = [];
-    this.isCorrected = false;
     this.output.textContent = text;
     this.list.replaceChildren();
     this.boxes.replaceChildren();
-    this.details.hidden = this.how.hidden = true;
+    this.details.hidden = this.correction.hidden = true;
   }
 
   // answer: a page as POST /read gives it; source: an image or canvas that shows it;
@@ -33,34 +34,32 @@ export class Result {
     this.clear("");
     this.source = source;
     this.size = [width, height];
-    this.rows = answer.rows;
     this.output.textContent = answer.text.join(" ") || "No digit";
     this.boxes.setAttribute("viewBox", `0 0 ${width} ${height}`);
-    // Spaces in rows stand between digits: after how many of its row, each digit knows.
+    this.asRead = answer.rows.join("/");
     let index = 0;
-    for (const [row, text] of answer.rows.entries()) {
-      for (const part of text.split(/(?<= )/)) {
-        for (const character of part.trim()) {
-          const digit = answer.digits[index++];
-          this.add({ ...digit, row, now: character, spaced: false });
-        }
-        if (part.endsWith(" ")) this.digits.at(-1).spaced = true;
-      }
-      const end = document.createElement("span");
-      end.className = "row-end";
-      this.list.append(end);
+    for (const [place, character] of [...this.asRead].entries()) {
+      if (character === "/") this.endRow();
+      else if (character !== " ") this.add({ ...answer.digits[index++], place });
     }
-    this.how.hidden = !this.digits.length;
+    this.typed.value = this.asRead;
+    this.typed.disabled = this.correction.hidden = false;
+  }
+
+  endRow() {
+    const end = document.createElement("span");
+    end.className = "row-end";
+    this.list.append(end);
   }
 
   add(digit) {
-    const number = this.digits.push(digit) - 1;
+    this.digits.push(digit);
     const button = document.createElement("button");
     button.type = "button";
     const strong = document.createElement("strong");
-    strong.textContent = digit.now;
+    strong.textContent = digit.digit;
     button.append(strong, percent(digit.confidence));
-    button.ariaLabel = `${digit.now}, ${percent(digit.confidence)} sure`;
+    button.ariaLabel = `${digit.digit}, ${percent(digit.confidence)} sure`;
     const box = document.createElementNS(SVG, "rect");
     const [x, y, width, height] = digit.box;
     for (const [name, value] of Object.entries({ x, y, width, height })) {
@@ -70,16 +69,14 @@ export class Result {
     for (const element of [button, box]) {
       element.classList.toggle("is-doubtful", isDoubtful);
     }
-    Object.assign(digit, { button, mark: box });
-    button.addEventListener("focus", () => this.choose(number));
-    button.addEventListener("click", () => button.focus());
-    button.addEventListener("keydown", (event) => this.type(event, number));
+    digit.mark = box;
+    button.addEventListener("focus", () => this.choose(digit));
+    button.addEventListener("click", () => this.startCorrection(digit));
     this.list.append(button);
     this.boxes.append(box);
   }
 
-  choose(number) {
-    const chosen = this.digits[number];
+  choose(chosen) {
     for (const digit of this.digits) {
       digit.mark.classList.toggle("is-chosen", digit === chosen);
     }
@@ -119,34 +116,29 @@ export class Result {
     );
   }
 
-  type(event, number) {
-    const move = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
-    if (move) this.digits[number + move]?.button.focus();
-    else if (/^[0-9]$/.test(event.key)) this.correct(number, event.key);
-    else if (["Delete", "Backspace"].includes(event.key)) this.correct(number, "");
-    else return;
-    event.preventDefault();
+  // Select a digit in the right reading, so that typing replaces it.
+  startCorrection(digit) {
+    this.choose(digit);
+    const { typed } = this;
+    if (typed.disabled) return;
+    typed.focus();
+    if (typed.value === this.asRead) typed.setSelectionRange(digit.place, digit.place + 1);
+    else typed.select();
   }
 
-  correct(number, label) {
-    const digit = this.digits[number];
-    digit.now = label;
-    digit.button.firstChild.textContent = label || "–";
-    digit.button.classList.toggle("is-corrected", label !== String(digit.digit));
-    digit.button.ariaLabel = label ? `${label}, corrected` : "left out";
-    this.isCorrected = this.digits.some((each) => each.now !== String(each.digit));
-    this.output.textContent = this.reading().replaceAll("/", " ");
-    this.onChange();
+  get isCorrected() {
+    return this.reading() !== this.asRead;
   }
 
-  // Return the reading as it is now: a space between two numbers, / between rows.
+  // Return the right reading.
   reading() {
-    const rows = this.rows.map((_, row) => {
-      const own = this.digits.filter((digit) => digit.row === row);
-      const text = own.map((digit) => digit.now + (digit.spaced ? " " : "")).join("");
-      return text.trim().replace(/ +/g, " ");
-    });
-    return rows.filter(Boolean).join("/");
+    const rows = this.typed.value.split("/");
+    return rows.map((row) => row.trim().replace(/\s+/g, " ")).join("/");
+  }
+
+  // Take no further correction of this picture.
+  finish() {
+    this.typed.disabled = true;
   }
 }
 

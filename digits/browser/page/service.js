@@ -8,13 +8,15 @@ async function ask(path, options) {
 }
 
 // Return the pages of a picture (a Blob), as --json prints them.
-export function read(picture, withPicture) {
-  return ask(`/read?picture=${withPicture}`, { method: "POST", body: picture });
+// isDrawn: on this page, so it is upright. Of a file, the first page is read.
+export function read(picture, isDrawn) {
+  const query = new URLSearchParams({ pages: 1, turn: !isDrawn, picture: !isDrawn });
+  return ask(`/read?${query}`, { method: "POST", body: picture });
 }
 
 // Keep a picture with what it says: digits, spaces, / between rows.
-export function correct(picture, reading) {
-  const query = new URLSearchParams({ reading });
+export function correct(picture, isDrawn, reading) {
+  const query = new URLSearchParams({ reading, turn: !isDrawn });
   return ask(`/corrections?${query}`, { method: "POST", body: picture });
 }
 
