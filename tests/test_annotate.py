@@ -77,10 +77,10 @@ def test_what_is_left_out_has_a_reason(texts):
         cv2.rectangle(found.picture, (x, 120), (x + 40, 250), (20, 20, 20), -1)
     found = found._replace(unsure=[[480, 100, 80, 180]])
     (unsure, reason), (stain, other) = left_out(found, found.picture)
-    assert (unsure, reason, other) == ([480, 100, 80, 180], "unsure", "other")
+    assert (unsure, reason, other) == ([480, 100, 80, 180], "unsure", "no digit")
     np.testing.assert_allclose(stain, (300, 120, 41, 131), atol=6)
     annotate(found)
-    assert [text for text, colour in texts if colour == RED] == ["unsure", "other"]
+    assert [text for text, colour in texts if colour == RED] == ["unsure", "no digit"]
 
 
 def test_signs_are_marked_in_gray():

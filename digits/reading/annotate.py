@@ -1,7 +1,7 @@
 """Annotate a picture with what was read: boxes, digits, signs, likeliest guesses.
 
 Sure digits are green, doubtful ones orange, what was left out red, with the reason in a
-word: "unsure" of what may be a digit, "other" of other ink.
+word: "unsure" of what may be a digit, "no digit" of other ink.
 """
 
 import math
@@ -65,7 +65,10 @@ def annotate(reading: Reading) -> np.ndarray:
 def left_out(
     reading: Reading, picture: np.ndarray
 ) -> list[tuple[Sequence[float], str]]:
-    """Return [(box in pixels of a Reading's picture, why it was left out)]."""
+    """Return [(box, why it was left out)] of ink in a Reading's picture.
+
+    picture: that, (H, W, 3) uint8; the boxes are in its pixels.
+    """
     marks = [*reading.digits, *reading.signs]
     boxes = [reading.box_in_picture(mark.box) for mark in marks]
     boxes = np.array([*boxes, *reading.unsure], float).reshape(-1, 4)
@@ -73,7 +76,7 @@ def left_out(
     for region in segment(extract_ink(picture)):
         both, area, _ = overlaps(np.array(region.box, float), boxes)
         if both.sum() < COVERED * area:
-            others.append((region.box, "other"))
+            others.append((region.box, "no digit"))
     return [*((box, "unsure") for box in reading.unsure), *others]
 
 
