@@ -189,6 +189,7 @@ def train(
     steps = STEPS if len(pictures) >= MANY else STEPS_OF_FEW
     own: dict[str, float] = {"pictures": 0, "before": 0, "after": 0}
     parts = splits(pictures, args.seed)
+    learned: Sequence[Labelled] = []
     for learned, kept in parts:
         after = teacher.learn([examples[one] for one in learned], steps)
         graphs = graphs_of(after)
@@ -196,11 +197,12 @@ def train(
         own["before"] += count_right(kept, load_networks(path))
         own["after"] += count_right(kept, graphs.networks())
     if len(parts) > 1:  # each picture was kept back once
+        learned = pictures
         after = teacher.learn(list(examples.values()), steps)
         graphs = graphs_of(after)
     facts: Facts = {"own": own, **others_compared(teacher, after)}
     print_facts(facts)
-    summary = summary | facts | {"learned": len(pictures)}
+    summary = summary | facts | {"learned": len(learned)}
     summary |= results.circumstances(teacher.dataset, start)
     files.write_json(folder / "results.json", summary)
     if (loss := lost(facts)) and not args.force:
