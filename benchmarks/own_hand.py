@@ -90,7 +90,7 @@ def main(argv=None):
         before, after = facts[name]["right_before"], facts[name]["right_after"]
         print(f"{name}: {before} of {facts[name]['read']} right, {after} after")
     if args.record:
-        recorded.write("own_hand", facts)
+        recorded.write("own_hand", {"sources": facts})
     return 0
 
 

@@ -37,6 +37,7 @@ DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 MARKED = re.compile(r"<!-- (\w+) -->\n.*?<!-- end -->", re.DOTALL)
 FIGURES = ROOT / "assets" / "figures"
 REAL_PICTURES = "python3 benchmarks/real_pictures.py FOLDER --record"
+OWN_HAND = "python3 benchmarks/own_hand.py FOLDER --record"
 PAGE = ROOT / "assets" / "images" / "page.jpg"
 
 
@@ -231,6 +232,23 @@ def real_block():
     return "\n\n".join(parts)
 
 
+def own_hand_block():
+    """Return a table of what is read of each source before and after learning it."""
+    measured = recorded.read("own_hand", OWN_HAND)
+    rows = [
+        [
+            name,
+            str(facts["learned"]),
+            str(facts["read"]),
+            str(facts["read"] - facts["right_before"]),
+            str(facts["read"] - facts["right_after"]),
+        ]
+        for name, facts in sorted(measured["sources"].items())
+    ]
+    header = ["pictures, source", "learned", "read", "wrong before", "wrong after"]
+    return recorded.markdown_table(header, rows)
+
+
 def model_block():
     """Return a table of what the shipped model file is and reads."""
     attributes = shipped_attributes()
@@ -300,6 +318,7 @@ BLOCKS = {
     "all_results": all_results_block,
     "model": model_block,
     "network": network_block,
+    "own_hand": own_hand_block,
     "reading": reading_block,
     "real": real_block,
     "rejection": rejection_block,

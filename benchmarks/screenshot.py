@@ -1,9 +1,10 @@
-"""Draw on the page of `load_model.py --browser` in Chromium, and keep a picture of it.
+"""Draw on the page of `load_model.py --browser` in Chromium, and keep pictures of it.
 
     python3 benchmarks/screenshot.py
 
-Writes assets/figures/browser.png. Needs playwright and Debian's chromium, as the tests
-of the page do (requirements/test.txt).
+Writes browser.png, a number and its reading, and correction.png, a 4 that looks like a
+gate and is corrected, to assets/figures/. Needs playwright and Debian's chromium, as
+the tests of the page do (requirements/test.txt).
 """
 
 import shutil
@@ -23,19 +24,20 @@ from digits.synthesis import forms
 from digits.synthesis.strokes import parse, smooth
 from digits.terminal import cli
 
-PICTURE = ROOT / "assets" / "figures" / "browser.png"
+FIGURES = ROOT / "assets" / "figures"
 NUMBER = "27182"  # the first forms of digits.synthesis.forms
+GATE = "0,100 0,0 0,0 70,0 70,0 70,100", "0,30 70,30", "35,0 35,30"  # noted likewise
 HEIGHT, GAP = 0.4, 0.12  # of a digit, between two, as shares of the paper's height
 WIDTH, WINDOW_HEIGHT = 1100, 560  # pixels of the window
 
 
-def draw(page, number):
-    """Write a number on the paper with the mouse."""
+def draw(page, glyphs):
+    """Write forms on the paper with the mouse, noted as in digits.synthesis.forms."""
     paper = page.locator("#drawing").bounding_box()
     corner = np.array([paper["x"] + 0.12 * paper["width"], paper["y"]])
     corner[1] += 0.3 * paper["height"]
-    for digit in number:
-        strokes = [smooth(stroke) * HEIGHT for stroke in parse(forms.DIGITS[digit][0])]
+    for glyph in glyphs:
+        strokes = [smooth(stroke) * HEIGHT for stroke in parse(glyph)]
         for stroke in strokes:
             points = corner + stroke * paper["height"]
             page.mouse.move(*points[0].tolist())
@@ -47,22 +49,29 @@ def draw(page, number):
         corner[0] += (width + GAP) * paper["height"]
 
 
-def picture_of(address, chromium):
-    """Write PICTURE: the page at an address, with NUMBER on it and its reading."""
+def take_pictures(address, chromium):
+    """Write the pictures of the page at an address."""
     with sync_api.sync_playwright() as engine:
         options = ["--no-sandbox", "--disable-gpu"]
         browser = engine.chromium.launch(executable_path=chromium, args=options)
         page = browser.new_page(viewport={"width": WIDTH, "height": WINDOW_HEIGHT})
         page.goto(address)
-        draw(page, NUMBER)
-        sync_api.expect(page.locator("#reading")).to_have_text(NUMBER, timeout=15_000)
-        page.screenshot(path=PICTURE)
+        reading = sync_api.expect(page.locator("#reading"))
+        draw(page, [forms.DIGITS[digit][0] for digit in NUMBER])
+        reading.to_have_text(NUMBER, timeout=15_000)
+        page.screenshot(path=FIGURES / "browser.png")
+        page.get_by_role("button", name="Clear").click()
+        draw(page, [GATE])
+        reading.not_to_have_text("Nothing yet")
+        page.wait_for_load_state("networkidle")
+        page.get_by_label("Right reading").fill("4")
+        page.screenshot(path=FIGURES / "correction.png")
         browser.close()
 
 
 @cli.report_errors
 def main(argv=None):
-    """Take the picture; return the exit status."""
+    """Take the pictures; return the exit status."""
     cli.parser(__doc__).parse_args(argv)
     chromium = shutil.which("chromium") or shutil.which("google-chrome")
     if not chromium:
@@ -71,10 +80,10 @@ def main(argv=None):
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
         try:
             assert server.stdout
-            picture_of(server.stdout.readline().strip(), chromium)
+            take_pictures(server.stdout.readline().strip(), chromium)
         finally:
             server.terminate()
-    print(f"wrote {PICTURE}")
+    print(f"wrote browser.png and correction.png to {FIGURES}")
     return 0
 
 
