@@ -217,7 +217,7 @@ def load(path, args) -> Any:
         raise UserError(f"{path}: not a Keras file: --save_model 1 adds to no other")
     if kind is None:
         return model_file.load(path)
-    made = model_file_beside(path)
+    made = keras_file.model_file_beside(path)
     if args.save_model and kind == keras_file.ARCHIVE and made.exists():
         raise UserError(f"{made}: is there already; move it away")
     shape = args.filters, args.dense_layers, args.activation
@@ -228,11 +228,6 @@ def load(path, args) -> Any:
     return keras_classifier.KerasClassifier(model, path)
 
 
-def model_file_beside(archive):
-    """Return the path of the model file that is made of a Keras archive."""
-    return Path(archive).with_suffix(".hdf5")
-
-
 def save(classifier, args, summary):
     """Write a model file and print how to use it; `summary` has the test scores.
 
@@ -241,7 +236,7 @@ def save(classifier, args, summary):
     """
     path, model = Path(args.save_weights), classifier.model
     if args.load_model and keras_file.kind_of(path) == keras_file.ARCHIVE:
-        path = model_file_beside(path)
+        path = keras_file.model_file_beside(path)
         files.check_writable(path)
         content = keras_file.saved(model, ".hdf5")
     elif args.load_model:

@@ -117,6 +117,22 @@ def test_reads_and_converts_a_keras_archive(tmp_path, keras_model, model, capsys
     assert keras_file.kind_of(path) == "archive"  # it stays as it is
 
 
+def test_no_file_beside_a_keras_archive_is_replaced(tmp_path, model, capsys):
+    (tmp_path / "new.keras").write_bytes(keras_file.saved(model, ".keras"))
+    (tmp_path / "new.hdf5").write_bytes(b"mine")
+    assert (
+        CNN_MNIST.main(["-l", "1", "-s", "1", "-w", str(tmp_path / "new.keras")]) == 1
+    )
+    assert "new.hdf5: is there already; move it away" in capsys.readouterr().err
+    assert (tmp_path / "new.hdf5").read_bytes() == b"mine"
+
+
+def test_own_pictures_are_not_learned_by_a_loaded_model(capsys):
+    with pytest.raises(SystemExit, match="2"):
+        CNN_MNIST.main(["--own", "mine", *LOAD, "new.keras"])
+    assert "--own trains: drop --load_model" in capsys.readouterr().err
+
+
 def test_writes_a_keras_archive(capsys):
     assert CNN_MNIST.main([*TINY, "-s", "-w", "a.keras", "--output_dir", "out"]) == 0
     assert "saved a.keras" in capsys.readouterr().out

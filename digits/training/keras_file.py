@@ -107,6 +107,11 @@ def _add_input_layer(copy, path):
         file.attrs["model_config"] = json.dumps(config)
 
 
+def model_file_beside(archive: str | Path) -> Path:
+    """Return the path of the model file that is made of a Keras archive."""
+    return Path(archive).with_suffix(".hdf5")
+
+
 def is_archive_name(path: str | Path) -> bool:
     """Tell whether a name is that of a .keras archive."""
     return Path(path).suffix.lower() == ".keras"
