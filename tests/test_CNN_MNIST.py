@@ -118,13 +118,12 @@ def test_reads_and_converts_a_keras_archive(tmp_path, keras_model, model, capsys
 
 
 def test_no_file_beside_a_keras_archive_is_replaced(tmp_path, model, capsys):
-    (tmp_path / "new.keras").write_bytes(keras_file.saved(model, ".keras"))
-    (tmp_path / "new.hdf5").write_bytes(b"mine")
-    assert (
-        CNN_MNIST.main(["-l", "1", "-s", "1", "-w", str(tmp_path / "new.keras")]) == 1
-    )
+    path, other = tmp_path / "new.keras", tmp_path / "new.hdf5"
+    path.write_bytes(keras_file.saved(model, ".keras"))
+    other.write_bytes(b"mine")
+    assert CNN_MNIST.main([*LOAD, str(path), "--save_model", "1"]) == 1
     assert "new.hdf5: is there already; move it away" in capsys.readouterr().err
-    assert (tmp_path / "new.hdf5").read_bytes() == b"mine"
+    assert other.read_bytes() == b"mine"
 
 
 def test_own_pictures_are_not_learned_by_a_loaded_model(capsys):
