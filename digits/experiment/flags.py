@@ -171,17 +171,15 @@ def check_model_flags(parser: ArgumentParser, args: Namespace) -> None:
 def check_destinations(args: Namespace, file: str | Path | None) -> Path:
     """Return the folder for results, which is made, before any long work.
 
-    file: what will be saved, or None. A loaded model, and one that learns on, has its
-    results in a folder of its own, so that those of its training stay. Raises UserError
-    if the file or a folder cannot be written.
+    file: what will be saved, or None. A loaded model has its results in a folder of its
+    own, so that those of its training stay. Raises UserError if the file or a folder
+    cannot be written.
     """
     if file:
         files.check_writable(file)
     if vars(args).get("tensorboard"):
         files.make_folder(args.tensorboard)
-    learns_on = getattr(args, "start", None) or getattr(args, "own", None) is not None
-    part = "loaded" if args.load_model else "own" if learns_on else ""
-    folder = Path(args.output_dir, part)
+    folder = Path(args.output_dir, "loaded" if args.load_model else "")
     files.make_folder(folder)
     return folder
 

@@ -177,11 +177,13 @@ def train(
 ) -> None:
     """Learn the pictures of --own, print what that changed, save the networks.
 
-    folder: for results; network, augment: tf_cnn.py's. Raises UserError where there are
-    too few pictures, and where other pictures are read worse than before and --force is
-    not given.
+    folder: for results, which go to its folder own, so that those of training stay;
+    network, augment: tf_cnn.py's. Raises UserError where there are too few pictures,
+    and where other pictures are read worse than before and --force is not given.
     """
     start = time.monotonic()
+    folder = folder / "own"
+    files.make_folder(folder)
     path = model_file.SHIPPED if args.start is None else args.start
     examples = own_pictures.matched(args.own, own_pictures.reader_of(path))
     teacher = Teacher(path, args, network, augment)

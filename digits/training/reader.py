@@ -303,7 +303,7 @@ def train(
             [seed, VALIDATION],
             bar.update,
         )
-    model = fit(*training, seed, on_epoch)
+    model = fit(*training, seed, on_epoch, FROM_SCRATCH)
     facts = {"score": score(model, *held_out)}
     return model, facts | {"temperatures": calibrate(model, *held_out)}
 
