@@ -134,8 +134,7 @@ def serve(args):
     try:
         from digits.browser import app
     except ModuleNotFoundError as error:
-        packages = "fastapi uvicorn"
-        raise UserError(f"--browser: pip install {packages}") from error
+        raise UserError("--browser: pip install fastapi uvicorn") from error
     app.serve(pipeline.load_networks(args.weights), args.host, args.port)
 
 

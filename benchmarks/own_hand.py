@@ -51,8 +51,8 @@ def compare(teacher, group, seed):
     reader = own_pictures.reader_of(model_file.SHIPPED)
     found = [own_pictures.match(one, reader) for one in learned]
     examples = [example for example in found if not isinstance(example, str)]
-    steps = own.STEPS if count >= own.MANY else own.STEPS_OF_FEW
-    after = own.graphs_of(teacher.learn(examples, steps)).networks()
+    trained = teacher.learn(examples, own.steps_of(count))
+    after = own.graphs_of(trained).networks()
     return {
         "learned": len(examples),
         "left_out": count - len(examples),

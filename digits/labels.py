@@ -18,6 +18,7 @@ from digits.model.classifier import DIGITS
 TABLE = "labels.csv"
 COLUMNS = "file", "reading"
 LONGEST = 1000  # characters of a reading
+NO_READING = "a reading has digits, spaces, and / between rows"  # a message
 READING = re.compile(r"[0-9]+( [0-9]+)*(/[0-9]+( [0-9]+)*)*|")
 
 
@@ -50,10 +51,7 @@ def read(folder: str | Path) -> list[Labelled]:
         )
     for path, reading in labelled:
         if not is_reading(reading):
-            raise UserError(
-                f"{folder / TABLE}: {path.name}: a reading has digits, spaces, and / "
-                "between rows"
-            )
+            raise UserError(f"{folder / TABLE}: {path.name}: {NO_READING}")
     return labelled
 
 

@@ -18,15 +18,15 @@ def add(folder: Path, picture: np.ndarray, reading: str) -> int:
     UserError if it is anything else, or the folder cannot be written.
     """
     if not labels.is_reading(reading):
-        raise UserError("a reading has digits, spaces, and / between rows")
-    number = 1 + len(labels.read_table(folder))
+        raise UserError(labels.NO_READING)
+    number = count = 1 + len(labels.read_table(folder))
     while (folder / f"{number:06d}.png").exists():  # never replace one
         number += 1
     name = f"{number:06d}.png"
     _, png = cv2.imencode(".png", picture)
     files.write_bytes(folder / name, png.tobytes())
     _append(folder / labels.TABLE, {"file": name, "reading": reading})
-    return len(labels.read_table(folder))
+    return count
 
 
 def _append(table, row):

@@ -55,7 +55,6 @@ SUFFIXES = (
     ".webp",
 )
 DAMAGED = "not a picture that OpenCV reads, or a damaged one; save it again as PNG"
-TOO_LARGE = "larger than 50 megapixels; scale it down"
 
 
 def ending_of(path: str | Path) -> str:
@@ -224,7 +223,7 @@ def _upright(content):
             picture = _decode(content)
     except cv2.error as error:
         too_large = "CV_IO_MAX_IMAGE_PIXELS" in str(error)
-        raise UserError(TOO_LARGE if too_large else DAMAGED) from error
+        raise UserError(documents.TOO_LARGE if too_large else DAMAGED) from error
     if picture is None:
         raise UserError(DAMAGED)
     # Before it is scaled: mixed with transparent pixels, thin strokes would fade.

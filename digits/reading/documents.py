@@ -4,6 +4,7 @@ pip install pypdfium2       PDF, by PDFium, which Chrome uses
 pip install pillow-heif     HEIC, the photographs of phones, by libheif
 """
 
+import functools
 import importlib
 import io
 from collections.abc import Callable, Iterator
@@ -16,6 +17,7 @@ from digits import UserError
 DOTS_PER_INCH = 300  # at which a PDF's pages are read, as scanners do by default
 POINTS_PER_INCH = 72  # in which a PDF gives its size
 LARGEST = 50_000_000  # pixels of a page; as of other pictures
+TOO_LARGE = "larger than 50 megapixels; scale it down"
 HEIC = tuple(b"ftyp" + brand for brand in (b"heic", b"heix", b"heim", b"mif1"))
 
 
@@ -55,7 +57,7 @@ def pdf_pages(content: bytes) -> Iterator[Callable[[], np.ndarray]]:
             raise UserError("a damaged page of a PDF file") from error
 
     for index in range(count):
-        yield lambda index=index: draw(index)
+        yield functools.partial(draw, index)
 
 
 def heic_picture(content: bytes) -> np.ndarray:
@@ -69,7 +71,7 @@ def heic_picture(content: bytes) -> np.ndarray:
         opened = heif.open_heif(io.BytesIO(content), bgr_mode=True)
         width, height = opened.size
         if width * height > LARGEST:
-            raise UserError("larger than 50 megapixels; scale it down")
+            raise UserError(TOO_LARGE)
         picture = np.asarray(opened)
         is_gray = picture.ndim == 2
         return cv2.cvtColor(picture, cv2.COLOR_GRAY2BGR) if is_gray else picture

@@ -188,7 +188,7 @@ def train(
     examples = own_pictures.matched(args.own, own_pictures.reader_of(path))
     teacher = Teacher(path, args, network, augment)
     pictures = list(examples)
-    steps = STEPS if len(pictures) >= MANY else STEPS_OF_FEW
+    steps = steps_of(len(pictures))
     own: dict[str, float] = {"pictures": 0, "before": 0, "after": 0}
     parts = splits(pictures, args.seed)
     learned: Sequence[Labelled] = []
@@ -220,6 +220,11 @@ def train(
         path = args.save_weights
         model_file.save(path, **stored, attributes=attributes, reader=graphs.reader)
         print(flags.saved_text(path, "load_model.py", "IMAGE", "--weights", path))
+
+
+def steps_of(count: int) -> int:
+    """Return how many steps each network learns from a count of pictures."""
+    return STEPS if count >= MANY else STEPS_OF_FEW
 
 
 def splits(
