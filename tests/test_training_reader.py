@@ -458,8 +458,8 @@ def test_pages_of_held_back_digits_are_scored(monkeypatch):
     calls = []
     model = Composed([])
 
-    def fit(pictures, marks, seed, on_epoch):
-        calls.append((pictures, marks, seed, on_epoch))
+    def fit(pictures, marks, seed, on_epoch, course):
+        calls.append((pictures, marks, seed, on_epoch, course))
         return model
 
     def score(scored, pictures, marks):
@@ -476,7 +476,7 @@ def test_pages_of_held_back_digits_are_scored(monkeypatch):
     monkeypatch.setattr(reader, "calibrate", calibrate)
     found, facts = reader.train(mnist.load("sklearn_digits"), 5, print)
     (training, marks, *rest), (held_out, _) = calls
-    assert found is model and rest == [5, print]
+    assert found is model and rest == [5, print, reader.FROM_SCRATCH]
     assert facts["score"]["digits"] > len(DIGITS)
     assert facts["temperatures"] == (1.5, 2.0)
     assert training.shape == held_out.shape == (200, HEIGHT, WIDTH)
