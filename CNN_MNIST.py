@@ -16,9 +16,6 @@ Measured on two cores: 99.67 ± 0.03 % of MNIST's test images read right (5 seed
 minutes each).
 """
 
-import contextlib
-import functools
-import math
 import os
 import sys
 import time
@@ -26,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from digits import UserError, mnist
-from digits.experiment import flags, results
+from digits.experiment import flags, results, resume
 from digits.model import model_file
 from digits.model.classifier import DIGITS
 from digits.terminal import cli, files
@@ -35,11 +32,11 @@ from digits.terminal.lazy import LazyModule
 # Imported at first use, so that --help and usage errors answer at once.
 keras = LazyModule("keras")
 keras_classifier = LazyModule("digits.training.keras_classifier")
+keras_fit = LazyModule("digits.training.keras_fit")
 keras_file = LazyModule("digits.training.keras_file")
 keras_layers = LazyModule("digits.training.layers")
 optimizers = LazyModule("digits.training.optimizer")
 own_pictures = LazyModule("digits.training.own_pictures")
-recorder = LazyModule("digits.training.recorder")
 
 os.environ["KERAS_BACKEND"] = "tensorflow"  # the ONNX graph is made through it
 SCRIPT = "CNN_MNIST.py"
@@ -128,82 +125,54 @@ def muon(schedule, average_decay=AVERAGE_DECAY):
     return optimizers.muon(schedule, WEIGHT_DECAY, average_decay, NEWTON_SCHULZ_STEPS)
 
 
-def train(args, dataset):
-    """Return a keras.Model trained with augmentation, and its results.History."""
+def compiled(learner, optimizer):
+    """Compile a keras.Model, to be trained with smoothed labels."""
+    loss = keras.losses.CategoricalCrossentropy(label_smoothing=LABEL_SMOOTHING)
+    # XLA takes long to compile, and is no faster on a processor.
+    learner.compile(optimizer, loss, metrics=["accuracy"], jit_compile=False)
+
+
+def train(args, dataset, run):
+    """Return a keras.Model trained with augmentation, and its results.History.
+
+    run: a resume.Run.
+    """
     keras.utils.set_random_seed(args.seed)
-    history = results.History(args.tensorboard)
     model = new_network(args, DROPOUT)
     learner = learner_of(model, keras_layers.RandomAffine())
     upright = keras.Model(model.inputs, model.get_layer("upright").output)
     images = upright.predict(dataset.train_images[..., None], verbose=0)
     validation_images = upright.predict(dataset.validation_images[..., None], verbose=0)
-    steps = math.ceil(len(images) / args.batch_size)
-    schedule = optimizers.OneCycle(PEAK_LEARNING_RATE, args.epochs * steps, WARM_UP)
-    fit(
-        learner,
-        muon(schedule),
-        (images, dataset.train_labels),
-        (validation_images, dataset.validation_labels),
-        recorder.Recorder(history),
-        batch_size=args.batch_size,
-        epochs=args.epochs,
-    )
+    steps = args.epochs * keras_fit.steps_of(len(images), args)
+    schedule = optimizers.OneCycle(PEAK_LEARNING_RATE, steps, WARM_UP)
+    compiled(learner, muon(schedule))
+    training = images, dataset.train_labels
+    validation = validation_images, dataset.validation_labels
+    history = keras_fit.fit(learner, training, validation, args, run)
     model.set_weights(learner.get_weights())
     return model, history
 
 
-def train_to_target(args, dataset):
+def train_to_target(args, dataset, run):
     """Train only until --target_accuracy; return a keras.Model and its results.History.
 
     It learns without augmentation, in cycles of half a pass over the training images.
     After each cycle it is validated, and the training ends at args.target_accuracy.
     """
     keras.utils.set_random_seed(args.seed)
-    history = results.History(args.tensorboard)
     model = new_network(args, QUICK_DROPOUT)
     learner = learner_of(model)
-    batches = math.ceil(len(dataset.train_labels) / args.batch_size)
-    steps = max(1, batches // CYCLES_PER_PASS)
-    # Equal cycles: of an odd number of batches, the last images are never learned.
-    count = CYCLES_PER_PASS * steps * args.batch_size
+    steps = keras_fit.steps_of(len(dataset.train_labels), args, CYCLES_PER_PASS)
     schedule = optimizers.OneCycle(QUICK_LEARNING_RATE, steps, QUICK_WARM_UP)
-    fit(
-        learner,
-        muon(schedule, QUICK_AVERAGE_DECAY),
-        (dataset.train_images[:count, ..., None], dataset.train_labels[:count]),
-        (dataset.validation_images[..., None], dataset.validation_labels),
-        recorder.Recorder(history, CYCLES_PER_PASS, args.target_accuracy),
-        batch_size=args.batch_size,
-        epochs=CYCLES_PER_PASS * args.epochs,  # an epoch of fit is one cycle
-        steps_per_epoch=steps,
-    )
-    if not learner.stop_training:
+    compiled(learner, muon(schedule, QUICK_AVERAGE_DECAY))
+    training = dataset.train_images[..., None], dataset.train_labels
+    validation = dataset.validation_images[..., None], dataset.validation_labels
+    history = keras_fit.fit(learner, training, validation, args, run, CYCLES_PER_PASS)
+    if not keras_fit.has_reached(args.target_accuracy, history):
         text = f"{args.epochs} epochs did not reach {args.target_accuracy} %"
         print(text, file=sys.stderr)
     model.set_weights(learner.get_weights())
     return model, history
-
-
-def fit(learner, optimizer, training, validation, callback, **options):
-    """Train a keras.Model on (images, labels) and validate it on others.
-
-    options: as keras.Model.fit takes them.
-    """
-    (images, labels), (validation_images, validation_labels) = training, validation
-    one_hot = functools.partial(keras.utils.to_categorical, num_classes=len(DIGITS))
-    loss = keras.losses.CategoricalCrossentropy(label_smoothing=LABEL_SMOOTHING)
-    # XLA takes long to compile, and is no faster on a processor.
-    learner.compile(optimizer, loss, metrics=["accuracy"], jit_compile=False)
-    with contextlib.redirect_stdout(sys.stderr):  # progress is not for stdout
-        learner.fit(
-            images,
-            one_hot(labels),
-            verbose=1 if sys.stderr.isatty() else 2,
-            callbacks=[keras.callbacks.SwapEMAWeights(), callback],
-            validation_data=(validation_images, one_hot(validation_labels)),
-            validation_batch_size=1000,  # large: every step has a fixed cost
-            **options,
-        )
 
 
 def load(path, args) -> Any:
@@ -269,11 +238,47 @@ def parse_args(argv=None):
     # The flag changes the defaults of others, so it is looked for first.
     if parser.parse_known_args(argv)[0].target_accuracy:
         parser.set_defaults(filters=QUICK_FILTERS, batch_size=QUICK_BATCH_SIZE)
-    args = parser.parse_args(argv)
+    resume.add_flags(parser)
+    return resume.parse(parser, argv, check_flags)
+
+
+def check_flags(parser, args):
+    """End with a usage error if flags disagree."""
     flags.check_model_flags(parser, args)
     if args.own is not None and args.load_model:
         parser.error("--own trains: drop --load_model")
-    return args
+
+
+def learn(args, summary, folder, run):
+    """Train a network, test it, save it, and write results to a folder."""
+    dataset = mnist.load(args.dataset, args.data_dir)
+    if args.own is not None:
+        dataset = own_pictures.added(dataset, args.own)
+    trained = train if args.target_accuracy is None else train_to_target
+    model, history = trained(args, dataset, run)
+    summary["validation"] = history.rows[-1]
+    history.write(folder)
+    classifier = keras_classifier.KerasClassifier(model)
+    finish(classifier, dataset, args, summary, folder, run.start)
+
+
+def finish(classifier, dataset, args, summary, folder, start):
+    """Test a classifier, save it, and write results to a folder.
+
+    start: time.monotonic() when the script started.
+    """
+
+    def predict(images):
+        # Without "no digit", which tf_cnn.py's networks may have.
+        return classifier.probabilities(images)[:, : len(DIGITS)].argmax(axis=1)
+
+    predictions = results.score(dataset, predict, summary, start)
+    if args.save_model:
+        classifier.calibrate(dataset.validation_images, dataset.validation_labels)
+        summary["temperature"] = classifier.temperature
+    results.write(folder, dataset, summary, predictions)
+    if args.save_model:
+        save(classifier, args, summary)
 
 
 @cli.report_errors
@@ -288,27 +293,10 @@ def main(argv=None):
         classifier = load(args.save_weights, args)
         dataset = mnist.load(args.dataset, args.data_dir)
         keras_classifier.fit_scale(classifier, args.save_weights, dataset)
+        finish(classifier, dataset, args, summary, folder, start)
     else:
-        dataset = mnist.load(args.dataset, args.data_dir)
-        if args.own is not None:
-            dataset = own_pictures.added(dataset, args.own)
-        learn = train if args.target_accuracy is None else train_to_target
-        model, history = learn(args, dataset)
-        classifier = keras_classifier.KerasClassifier(model)
-        summary["validation"] = history.rows[-1]
-        history.write(folder)
-
-    def predict(images):
-        # Without "no digit", which tf_cnn.py's networks may have.
-        return classifier.probabilities(images)[:, : len(DIGITS)].argmax(axis=1)
-
-    predictions = results.score(dataset, predict, summary, start)
-    if args.save_model:
-        classifier.calibrate(dataset.validation_images, dataset.validation_labels)
-        summary["temperature"] = classifier.temperature
-    results.write(folder, dataset, summary, predictions)
-    if args.save_model:
-        save(classifier, args, summary)
+        with resume.Run(folder, args, summary) as run:
+            learn(args, summary, folder, run)
     return 0
 
 

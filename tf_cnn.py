@@ -25,12 +25,12 @@ import time
 import numpy as np
 
 from digits import mnist
-from digits.experiment import flags, results
+from digits.experiment import flags, results, resume
 from digits.model import geometry
 from digits.terminal import cli
 from digits.terminal.lazy import LazyModule
 from digits.terminal.progress import Progress
-from digits.training import checkpoint, renderings
+from digits.training import network_file, renderings
 
 # Imported at first use, so that --help and usage errors answer at once.
 tf = LazyModule("tensorflow")
@@ -56,7 +56,7 @@ NORMALISATION = "scale", "offset", "moving_mean", "moving_variance"
 def layers_of(shape):
     """Return ({name: shape} of all kernels, {name: stride} of the convolutions).
 
-    shape: a checkpoint.NetworkShape. Convolutions are 3x3. Where one has more filters
+    shape: a network_file.NetworkShape. Convolutions are 3x3. Where one has more filters
     than the one before, its stride is 2.
     """
     kernels, strides = {}, {}
@@ -268,13 +268,20 @@ class Trainer:
         self.labels = tf.constant(labels.astype(np.int32))
         chosen, step = tf.TensorSpec([None], tf.int64), tf.TensorSpec([], tf.int64)
         self.learn = tf.function(self._learn, input_signature=[chosen, step])
+        networks = self.network.variables.values(), self.averaged.variables.values()
+        optimizers = self.muon.momenta, self.adamw.means, self.adamw.squares
+        self.variables = [*itertools.chain(*networks, *optimizers)]  # that steps change
 
-    def train_epoch(self, epoch, label):
-        """Make a pass over the training images; return its mean loss and accuracy."""
+    def train_epoch(self, epoch, label, run):
+        """Make a pass over the training images; return its mean loss and accuracy.
+
+        run: a resume.Run, which may have made a part of it.
+        """
         order = np.random.default_rng([self.seed, epoch]).permutation(len(self.labels))
-        loss_sum = right = done = 0
+        loss_sum, right, done = run.place.sums or (0.0, 0, 0)
         with Progress(label, self.batches) as bar:
-            for batch in range(self.batches):
+            bar.update(run.place.step)
+            for batch in range(run.place.step, self.batches):
                 chosen = order[batch * self.batch_size : (batch + 1) * self.batch_size]
                 step = tf.constant(epoch * self.batches + batch, tf.int64)
                 batch_loss_sum, hits = self.learn(tf.constant(chosen), step)
@@ -282,6 +289,7 @@ class Trainer:
                 right += int(hits)
                 done += len(chosen)
                 bar.update(1, f"loss {loss_sum / done:.4f} accuracy {right / done:.2%}")
+                run.step([loss_sum, right, done])
         return loss_sum / done, right / done
 
     def _learn(self, chosen, step):
@@ -318,30 +326,30 @@ class Trainer:
         return tf.reduce_sum(losses), tf.math.count_nonzero(right)
 
 
-def train(args, shape, dataset, teacher):
+def train(args, shape, dataset, teacher, run):
     """Return a trained Ensemble, a quick one or None, and a results.History.
 
     The Ensemble has a network for each seed and view. With --augmentation real, the
-    quick one, with half the filters, will answer first when pictures are read.
+    quick one, with half the filters, will answer first when pictures are read. run: a
+    resume.Run.
     """
-    history = results.History(args.tensorboard)
-    images, labels = renderings.training_set(dataset, args.augmentation, args.seed)
-    views = checkpoint.views_of(args.distill)
+    history = results.History(args.tensorboard, run.rows, run.start)
+    images, labels = renderings.training_set(dataset, args.augmentation, args.seed, run)
+    runs, count = network_file.runs_of(args, shape)
+    views = {view for *_, view in runs}
     images_of = {view: ensemble.images_in_view(images, view) for view in views}
-    runs = [(shape, seed, view) for seed in checkpoint.seeds_of(args) for view in views]
-    count = len(runs)  # without the quick one
-    if args.augmentation == "real":
-        runs.append((shape.halved(), args.seed, "plain"))
     networks = []
     for number, (size, seed, view) in enumerate(runs, 1):
         trainer = Trainer(args, size, seed, view, images_of[view], labels, teacher)
         averaged = ensemble.Ensemble([trainer.averaged])
-        for epoch in range(args.epochs):
+        run.track(f"network {number}", trainer.variables)
+        for epoch in run.epochs(number, args.epochs):
             label = f"Network {number}/{len(runs)}, epoch {epoch + 1}/{args.epochs}"
-            training = trainer.train_epoch(epoch, label)
+            training = trainer.train_epoch(epoch, label, run)
             validation = averaged.validate(dataset, label)
             if number <= count:
                 history.add(epoch + 1, training, validation, number)
+        run.track(f"network {number}", [*trainer.averaged.variables.values()])
         networks.append(trainer.averaged)
     quick = ensemble.Ensemble(networks[count:]) if networks[count:] else None
     return ensemble.Ensemble(networks[:count]), quick, history
@@ -352,11 +360,36 @@ def parse_args(argv=None):
     parser = cli.parser(__doc__)
     flags.add_data_flags(parser, output_dir="output/tf_cnn")
     flags.add_network_flags(parser, epochs=8, batch_size=256)
-    checkpoint.add_flags(parser)
+    network_file.add_flags(parser)
     flags.add_model_flags(parser)
-    args = parser.parse_args(argv)
-    checkpoint.check_flags(parser, args)
-    return args
+    resume.add_flags(parser)
+    return resume.parse(parser, argv, network_file.check_flags)
+
+
+def learn(args, summary, folder, run):
+    """Train networks, test them, save them, and write results to a folder.
+
+    summary: as results.new_summary returns it; run: a resume.Run.
+    """
+    classes = renderings.CLASSES[args.augmentation]
+    shape = network_file.shape_of(args, len(classes), ConvolutionalNetwork)
+    teacher = network_file.load_teacher(args.distill, shape, ConvolutionalNetwork)
+    dataset = mnist.load(args.dataset, args.data_dir)
+    model, quick, history = train(args, shape, dataset, teacher, run)
+    history.write(folder)
+    seconds = history.rows[-1]["seconds"]
+    summary["validation"] = model.validation_summary(dataset, "Ensemble", seconds)
+    if args.ensemble > 1:
+        rows, seeds = history.rows, network_file.seeds_of(args)
+        summary["networks"] = ensemble.score_seeds(model, seeds, dataset, rows)
+    predictions = results.score(dataset, model.predict, summary, run.start)
+    results.write(folder, dataset, summary, predictions)  # before saving may fail
+    if args.save_model or quick:
+        graphs, facts = export.graphs_of(model, quick, dataset, args)
+        summary |= facts | {"classes": classes}
+        if args.save_model:
+            network_file.save(args.save_weights, model, graphs, summary)
+    results.write(folder, dataset, summary, predictions)
 
 
 @cli.report_errors
@@ -366,37 +399,18 @@ def main(argv=None):
     args = parse_args(argv)
     file = args.save_weights if args.save_model else None
     folder = flags.check_destinations(args, file)
-    summary = results.new_summary(checkpoint.SCRIPT, argv, args)
+    summary = results.new_summary(network_file.SCRIPT, argv, args)
     if args.own is not None:
         own.train(args, summary, folder, ConvolutionalNetwork, augment)
-        return 0
-    if args.reader:
-        reader_file.train(args, summary, folder)
-        return 0
-    if args.load_model:
-        predict = checkpoint.load(args.save_weights, ConvolutionalNetwork)
+    elif args.load_model:
+        predict = network_file.load(args.save_weights, ConvolutionalNetwork)
         dataset = mnist.load(args.dataset, args.data_dir)
         predictions = results.score(dataset, predict, summary, start)
+        results.write(folder, dataset, summary, predictions)
     else:
-        classes = renderings.CLASSES[args.augmentation]
-        shape = checkpoint.shape_of(args, len(classes), ConvolutionalNetwork)
-        teacher = checkpoint.load_teacher(args.distill, shape, ConvolutionalNetwork)
-        dataset = mnist.load(args.dataset, args.data_dir)
-        model, quick, history = train(args, shape, dataset, teacher)
-        history.write(folder)
-        seconds = history.rows[-1]["seconds"]
-        summary["validation"] = model.validation_summary(dataset, "Ensemble", seconds)
-        if args.ensemble > 1:
-            rows, seeds = history.rows, checkpoint.seeds_of(args)
-            summary["networks"] = ensemble.score_seeds(model, seeds, dataset, rows)
-        predictions = results.score(dataset, model.predict, summary, start)
-        results.write(folder, dataset, summary, predictions)  # before saving may fail
-        if args.save_model or quick:
-            graphs, facts = export.graphs_of(model, quick, dataset, args)
-            summary |= facts | {"classes": classes}
-            if args.save_model:
-                checkpoint.save(args.save_weights, model, graphs, summary)
-    results.write(folder, dataset, summary, predictions)
+        with resume.Run(folder, args, summary) as run:
+            train_one = reader_file.train if args.reader else learn
+            train_one(args, summary, folder, run)
     return 0
 
 

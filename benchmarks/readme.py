@@ -29,7 +29,7 @@ from digits.model.classifier import DIGITS
 from digits.reading import pipeline
 from digits.terminal import cli, files
 from digits.terminal.lazy import LazyModule
-from digits.training.checkpoint import NetworkShape
+from digits.training.network_file import NetworkShape
 
 keras = LazyModule("keras")  # not for --help
 

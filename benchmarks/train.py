@@ -27,7 +27,7 @@ from digits.experiment import recorded
 from digits.model.classifier import DIGITS
 from digits.terminal import cli
 from digits.terminal.lazy import LazyModule
-from digits.training import checkpoint
+from digits.training import network_file
 
 tf = LazyModule("tensorflow")
 keras = LazyModule("keras")
@@ -81,7 +81,7 @@ def step_speed(dataset):
     args = tf_cnn.parse_args([])
     trainer = tf_cnn.Trainer(
         args,
-        checkpoint.shape_of(args, len(DIGITS), tf_cnn.ConvolutionalNetwork),
+        network_file.shape_of(args, len(DIGITS), tf_cnn.ConvolutionalNetwork),
         args.seed,
         "plain",
         dataset.train_images,

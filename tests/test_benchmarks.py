@@ -14,7 +14,7 @@ from conftest import ROOT
 from digits import UserError
 from digits.experiment import recorded
 from digits.model.classifier import Classifier, in_batches
-from digits.training.checkpoint import NetworkShape
+from digits.training.network_file import NetworkShape
 
 
 def member(seed, seconds):

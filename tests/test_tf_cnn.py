@@ -17,9 +17,9 @@ from digits.experiment import flags
 from digits.model import geometry, model_file
 from digits.model.classifier import DIGITS, NO_DIGIT, Classifier
 from digits.model.reader import bordered
-from digits.training import checkpoint, export, reader, renderings
-from digits.training.checkpoint import NetworkShape
+from digits.training import export, network_file, reader, renderings
 from digits.training.ensemble import Ensemble
+from digits.training.network_file import NetworkShape
 
 SHAPE = NetworkShape([2, 2, 3], [3], "relu", 10)
 
@@ -34,7 +34,7 @@ def parameters_of(shape):
 
 
 def restore(path, attributes):
-    return checkpoint.restore(path, attributes, tf_cnn.ConvolutionalNetwork)
+    return network_file.restore(path, attributes, tf_cnn.ConvolutionalNetwork)
 
 
 def test_files_of_a_run(tf_model):

@@ -184,11 +184,15 @@ def check_destinations(args: Namespace, file: str | Path | None) -> Path:
     return folder
 
 
+def command_of(script: str, *arguments: str | Path) -> str:
+    """Return a command line that runs a script of the repository from where one is."""
+    script = script if Path.cwd() == ROOT else str(ROOT / script)
+    return shlex.join(["python3", script, *map(str, arguments)])
+
+
 def saved_text(path: str | Path, script: str, *arguments: str | Path) -> str:
     """Return the message about a file that was saved, with a command that reads it.
 
     script: its path in the repository; arguments: those of the command.
     """
-    script = script if Path.cwd() == ROOT else str(ROOT / script)
-    command = shlex.join(["python3", script, *map(str, arguments)])
-    return f"saved {path}; read a picture with it:\n  {command}"
+    return f"saved {path}; read a picture with it:\n  {command_of(script, *arguments)}"

@@ -196,14 +196,17 @@ def write_rows(path: str | Path, rows: Sequence[dict[str, Any]]) -> None:
 
 
 class History:
-    """The course of a training, timed from now: `rows`, one for each epoch or cycle.
+    """The course of a training: `rows`, one for each epoch or cycle.
 
-    board: a folder for TensorBoard, which gets the rows as steps 1, 2, …; or None.
+    board: a folder for TensorBoard, which gets the rows as steps 1, 2, …; or None;
+    rows: those until now, to which others are added; start: time.monotonic() when it
+    began.
     """
 
-    def __init__(self, board: str | Path | None = None):
-        self.rows: list[dict[str, Any]] = []
-        self.start = time.monotonic()
+    def __init__(
+        self, board: str | Path | None, rows: list[dict[str, Any]], start: float
+    ):
+        self.rows, self.start = rows, start
         self.board = tensorboard.Writer(board) if board else None
 
     def add(

@@ -17,6 +17,7 @@ import tensorflow as tf
 
 from digits import UserError, mnist
 from digits.experiment import flags, results
+from digits.experiment.resume import Training
 from digits.labels import Labelled
 from digits.model import model_file
 from digits.model.classifier import Classifier
@@ -26,7 +27,13 @@ from digits.synthesis.pages import pieces
 from digits.synthesis.render import with_renderings
 from digits.terminal import files
 from digits.terminal.progress import Progress
-from digits.training import checkpoint, export, own_pictures, reader, reader_file
+from digits.training import (
+    export,
+    network_file,
+    own_pictures,
+    reader,
+    reader_file,
+)
 from digits.training.ensemble import Ensemble, images_in_view
 from digits.training.optimizer import OneCycle
 from digits.training.own_pictures import NO_DIGIT_LABEL, Example
@@ -92,13 +99,13 @@ class Teacher:
     def restored(self) -> Trained:
         """Return the networks of the file."""
         attributes = self.stored["attributes"]
-        ensemble = checkpoint.restore(self.path, attributes, self.network)
+        ensemble = network_file.restore(self.path, attributes, self.network)
         if ensemble.classes <= NO_DIGIT_LABEL:
             raise UserError(
                 f"{self.path}: its digit networks know no 'no digit'; --own needs "
                 "those of --augmentation real"
             )
-        ensemble.temperature = checkpoint.temperature_of(self.path, attributes)
+        ensemble.temperature = network_file.temperature_of(self.path, attributes)
         return Trained(ensemble, reader_file.restore(self.path))
 
     def learn(self, examples: Sequence[Example], steps: int) -> Trained:
@@ -112,8 +119,9 @@ class Teacher:
             np.concatenate([own_pieces, pictures]),
             np.concatenate([own_marks, marks]),
             self.seed,
-            course=COURSE,
-            model=trained.reader,
+            COURSE,
+            Training(),
+            trained.reader,
         )
         images = [e.image for e in examples if e.image is not None]
         its_labels = [e.label for e in examples if e.image is not None]

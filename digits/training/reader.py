@@ -12,7 +12,6 @@ time.
 # pyright: reportArgumentType=false
 
 import functools
-from collections.abc import Callable
 from typing import NamedTuple
 
 import keras
@@ -20,6 +19,7 @@ import numpy as np
 import tensorflow as tf
 from keras import ops
 
+from digits.experiment.resume import Training
 from digits.mnist import Dataset
 from digits.model.calibration import fit_temperature
 from digits.model.classifier import DIGITS
@@ -54,8 +54,6 @@ NEWTON_SCHULZ_STEPS = 3  # of Muon: fewer than its 5 save time
 HELD_OUT = 2_000  # pieces
 FAR = 0.4  # of a digit's height: what is read farther from its middle is another one
 TRAINING, VALIDATION = 3, 4  # they draw their own pages
-
-OnEpoch = Callable[[int, float], object]
 
 
 class Course(NamedTuple):
@@ -280,30 +278,24 @@ def _moved_marks(marks, matrix, middle, shift):
     return tf.concat([classes[..., None], new, size], axis=-1)
 
 
-def train(
-    dataset: Dataset, seed: int, on_epoch: OnEpoch | None = None
-) -> tuple[keras.Model, dict]:
+def train(dataset: Dataset, seed: int, run: Training) -> tuple[keras.Model, dict]:
     """Return a calibrated network that has learned from made-up pages, and facts.
 
     Those are its score on pages of validation images, as `score` returns it, and the
-    temperatures of `calibrate`; on_epoch: as `fit` takes it.
+    temperatures of `calibrate`. run: keeps the pages, too, which take minutes.
     """
-    with Progress("Drawing pages", PIECES + HELD_OUT) as bar:
-        training = pieces(
-            dataset.train_images,
-            dataset.train_labels,
-            PIECES,
-            [seed, TRAINING],
-            bar.update,
-        )
-        held_out = pieces(
-            dataset.validation_images,
-            dataset.validation_labels,
-            HELD_OUT,
-            [seed, VALIDATION],
-            bar.update,
-        )
-    model = fit(*training, seed, on_epoch, FROM_SCRATCH)
+
+    def drawn():
+        with Progress("Drawing pages", PIECES + HELD_OUT) as bar:
+            train = dataset.train_images, dataset.train_labels, PIECES
+            held_out = dataset.validation_images, dataset.validation_labels, HELD_OUT
+            return [
+                *pieces(*train, [seed, TRAINING], bar.update),
+                *pieces(*held_out, [seed, VALIDATION], bar.update),
+            ]
+
+    pictures, marks, *held_out = run.kept("pages", drawn)
+    model = fit(pictures, marks, seed, FROM_SCRATCH, run)
     facts = {"score": score(model, *held_out)}
     return model, facts | {"temperatures": calibrate(model, *held_out)}
 
@@ -393,14 +385,14 @@ def fit(
     pictures: np.ndarray,
     marks: np.ndarray,
     seed: int,
-    on_epoch: OnEpoch | None = None,
-    course: Course = FROM_SCRATCH,
+    course: Course,
+    run: Training,
     model: keras.Model | None = None,
 ) -> keras.Model:
     """Return a network trained on pieces, as digits.synthesis.pages makes them.
 
-    on_epoch: called after each epoch with its number, from 1 on, and its mean loss;
-    model: the network that learns on; without it, a new one.
+    run: gets a row for each epoch; model: the network that learns on; without it, a new
+    one.
     """
     keras.utils.set_random_seed(seed)
     model, batches = model or network(), len(pictures) // BATCH
@@ -419,17 +411,20 @@ def fit(
         )
         return loss
 
-    for epoch in range(course.epochs):
+    run.track("reader", [*model.variables, *optimizer.variables])
+    for epoch in run.epochs(1, course.epochs):
         order = np.random.default_rng([seed, epoch]).permutation(len(pictures))
-        losses = []
+        losses = list(run.place.sums)
         with Progress(f"Reader, epoch {epoch + 1}/{course.epochs}", batches) as bar:
-            for batch in range(batches):
+            bar.update(run.place.step)
+            for batch in range(run.place.step, batches):
                 chosen = order[batch * BATCH : (batch + 1) * BATCH]
                 step_seed = tf.constant([seed, epoch * batches + batch])
                 loss = learn(pictures[chosen, ..., None], marks[chosen], step_seed)
                 losses.append(float(loss))
                 bar.update(1, f"loss {np.mean(losses[-100:]):.3f}")
-        if on_epoch:
-            on_epoch(epoch + 1, float(np.mean(losses)))
+                run.step(losses)
+        row = {"epoch": epoch + 1, "loss": float(np.mean(losses))}
+        run.rows.append(row | {"seconds": run.seconds()})
     optimizer.finalize_variable_values(model.trainable_variables)
     return model

@@ -1,7 +1,6 @@
 """Train the reader of pages and put it beside the digit networks of a model file."""
 
 import argparse
-import time
 from pathlib import Path
 from typing import Any
 
@@ -11,29 +10,25 @@ import onnx
 
 from digits import UserError, mnist
 from digits.experiment import flags, results
+from digits.experiment.resume import Run
 from digits.model import model_file
 from digits.model.reader import Reader
 from digits.terminal import files
 from digits.training import export, reader
-from digits.training.checkpoint import SCRIPT
+from digits.training.network_file import SCRIPT
 
 
-def train(args: argparse.Namespace, summary: dict[str, Any], folder: Path) -> None:
+def train(
+    args: argparse.Namespace, summary: dict[str, Any], folder: Path, run: Run
+) -> None:
     """Train a reader as tf_cnn.py's flags say, score it, save it, write its results.
 
     summary: as results.new_summary returns it; folder: for results. Raises UserError,
     before it trains, where --start is no file that tf_cnn.py saved.
     """
-    start = time.monotonic()
     networks = read_networks(model_file.SHIPPED if args.start is None else args.start)
     dataset = mnist.load(args.dataset, args.data_dir)
-    rows = []
-
-    def on_epoch(epoch, loss):
-        seconds = round(time.monotonic() - start, 1)
-        rows.append({"epoch": epoch, "loss": loss, "seconds": seconds})
-
-    model, facts = reader.train(dataset, args.seed, on_epoch)
+    model, facts = reader.train(dataset, args.seed, run)
     print(score_text(facts["score"]), flush=True)
     training = {
         "seed": args.seed,
@@ -41,8 +36,8 @@ def train(args: argparse.Namespace, summary: dict[str, Any], folder: Path) -> No
         "epochs": reader.FROM_SCRATCH.epochs,
     }
     summary = summary | training | facts
-    summary |= results.circumstances(dataset, start)
-    results.write_rows(folder / "history.csv", rows)
+    summary |= results.circumstances(dataset, run.start)
+    results.write_rows(folder / "history.csv", run.rows)
     files.write_json(folder / "results.json", summary)
     if args.save_model:
         save(args.save_weights, networks, export.reader_to_onnx(model), summary)

@@ -6,6 +6,7 @@ digit, as reading finds them in other people's pictures (digits.synthesis).
 
 import numpy as np
 
+from digits.experiment.resume import Training
 from digits.mnist import Dataset
 from digits.model.classifier import DIGITS, NO_DIGIT
 from digits.synthesis.render import render, with_renderings
@@ -17,13 +18,19 @@ TRAINING, VALIDATION, TEST = range(3)  # each draws its own pens, paper and junk
 Examples = tuple[np.ndarray, np.ndarray]
 
 
-def training_set(dataset: Dataset, augmentation: str, seed: int) -> Examples:
-    """Return images (N, 28, 28) uint8 and labels (N,) uint8 to learn from."""
+def training_set(
+    dataset: Dataset, augmentation: str, seed: int, run: Training
+) -> Examples:
+    """Return images (N, 28, 28) uint8 and labels (N,) uint8 to learn from.
+
+    run: keeps the renderings, which take minutes.
+    """
     examples = dataset.train_images, dataset.train_labels
     if augmentation == "mnist":
         return examples
     seeds = [[seed, TRAINING, rendering] for rendering in range(RENDERINGS)]
-    return with_renderings(*examples, seeds)
+    images, labels = run.kept("renderings", lambda: with_renderings(*examples, seeds))
+    return images, labels
 
 
 def calibration_set(dataset: Dataset, augmentation: str, seed: int) -> Examples:

@@ -85,6 +85,19 @@ def seeds_of(args: argparse.Namespace) -> range:
     return range(args.seed, args.seed + args.ensemble)
 
 
+def runs_of(
+    args: argparse.Namespace, shape: NetworkShape
+) -> tuple[list[tuple[NetworkShape, int, str]], int]:
+    """Return the shape, seed and view of all networks to train, and how many answer.
+
+    With --augmentation real a quick one comes last, which the count leaves out.
+    """
+    views = views_of(args.distill)
+    runs = [(shape, seed, view) for seed in seeds_of(args) for view in views]
+    quick = [(shape.halved(), args.seed, "plain")] * (args.augmentation == "real")
+    return runs + quick, len(runs)
+
+
 def restore(path: str | Path, attributes: Mapping, network: Network) -> Any:
     """Return the Ensemble whose variables tf_cnn.py saved at `path`.
 
