@@ -182,7 +182,7 @@ def test_the_summary_s_classes_win():
 
 
 def test_history(tmp_path):
-    history = results.History()
+    history = results.History(None, [], 0)
     history.add(1, (0.5, 0.8), (0.4, 0.9))
     history.add(2, (0.3, 0.9), (0.2, 0.95), network=2)
     history.write(tmp_path)
@@ -206,9 +206,9 @@ def test_history(tmp_path):
 
 
 def test_history_is_timed(monkeypatch):
-    seconds = iter([10.0, 12.34, 20.0])
+    seconds = iter([12.34, 20.0])
     monkeypatch.setattr(results.time, "monotonic", lambda: next(seconds))
-    history = results.History()
+    history = results.History(None, [], 10.0)
     history.add(1, (0.5, 0.8), (0.4, 0.9))
     history.add(2, (0.5, 0.8), (0.4, 0.9))
     assert [row["seconds"] for row in history.rows] == [2.3, 10.0]
@@ -217,7 +217,7 @@ def test_history_is_timed(monkeypatch):
 def test_history_for_tensorboard(tmp_path):
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-    history = results.History(str(tmp_path))
+    history = results.History(str(tmp_path), [], 0)
     history.add(1, (0.5, 0.8), (0.4, 0.9))
     history.add(1, (0.3, 0.9), (0.2, 0.95), network=2)
     events = EventAccumulator(str(tmp_path), size_guidance={"tensors": 0})

@@ -14,6 +14,7 @@ import tf_cnn
 from conftest import ROOT, TINY, assert_agrees
 from digits import mnist
 from digits.experiment import flags
+from digits.experiment.resume import Training
 from digits.model import geometry, model_file
 from digits.model.classifier import DIGITS, NO_DIGIT, Classifier
 from digits.model.reader import bordered
@@ -213,7 +214,7 @@ def test_every_step_learns():
     images, labels = mnist.read_sklearn_digits()
     trainer = trainer_of(images[:20], labels[:20])
     before = {name: v.numpy() for name, v in trainer.network.variables.items()}
-    trainer.train_epoch(0, "")
+    trainer.train_epoch(0, "", Training())
     for name, variable in trainer.network.variables.items():
         assert (variable.numpy() != before[name]).any(), name
 
@@ -228,7 +229,7 @@ def test_an_epoch_sees_each_image_once(monkeypatch):
         return 2.0 * len(chosen), len(chosen) - 1
 
     trainer.learn = step
-    assert trainer.train_epoch(1, "") == (2.0, 77 / 80)
+    assert trainer.train_epoch(1, "", Training()) == (2.0, 77 / 80)
     assert [len(chosen) for chosen, _ in calls] == [32, 32, 16]
     assert [number for _, number in calls] == [3, 4, 5]
     order = np.concatenate([chosen for chosen, _ in calls])
@@ -528,11 +529,11 @@ def trained_already(monkeypatch):
     keras.utils.set_random_seed(0)
     model, seeds = reader.network(), []
 
-    def train(dataset, seed, on_epoch):
+    def train(dataset, seed, run):
         assert dataset.name == "sklearn_digits"
         seeds.append(seed)
-        on_epoch(1, 9.5)
-        on_epoch(2, 7.25)
+        run.rows += [{"epoch": 1, "loss": 9.5, "seconds": 1.0}]
+        run.rows += [{"epoch": 2, "loss": 7.25, "seconds": 2.0}]
         return model, {"score": SCORE, "temperatures": (0.9, 1.1)}
 
     monkeypatch.setattr(reader, "train", train)

@@ -10,6 +10,7 @@ import pytest
 import tensorflow as tf
 
 from digits import mnist
+from digits.experiment.resume import Training
 from digits.model.classifier import DIGITS
 from digits.model.reader import (
     BORDER,
@@ -423,10 +424,10 @@ def test_two_digits_are_not_both_found_by_one_answer():
 def test_it_learns(examples, monkeypatch):
     monkeypatch.setattr(reader, "BATCH", 8)
     course = reader.FROM_SCRATCH._replace(epochs=4, average_decay=0.9)
-    losses = []
-    model = reader.fit(*examples, 0, lambda *epoch: losses.append(epoch), course)
-    numbers, losses = zip(*losses, strict=True)
-    assert numbers == (1, 2, 3, 4)
+    run = Training()
+    model = reader.fit(*examples, 0, course, run)
+    assert [row["epoch"] for row in run.rows] == [1, 2, 3, 4]
+    losses = [row["loss"] for row in run.rows]
     assert losses[3] < losses[1] < losses[0] and losses[3] < 0.7 * losses[0]
     # The averaged weights are kept, and presence tells the cells of marks from others.
     pictures, marks = examples
@@ -442,7 +443,7 @@ def test_same_seed_same_weights(examples, monkeypatch):
     course = reader.FROM_SCRATCH._replace(epochs=1)
     pictures, marks = examples[0][:24], examples[1][:24]
     first, again, other = (
-        reader.fit(pictures, marks, seed, course=course) for seed in (3, 3, 4)
+        reader.fit(pictures, marks, seed, course, Training()) for seed in (3, 3, 4)
     )
     for one, same in zip(first.variables, again.variables, strict=True):
         np.testing.assert_array_equal(one.numpy(), same.numpy())
@@ -458,8 +459,8 @@ def test_pages_of_held_back_digits_are_scored(monkeypatch):
     calls = []
     model = Composed([])
 
-    def fit(pictures, marks, seed, on_epoch, course):
-        calls.append((pictures, marks, seed, on_epoch, course))
+    def fit(pictures, marks, seed, course, run):
+        calls.append((pictures, marks, seed, course, run))
         return model
 
     def score(scored, pictures, marks):
@@ -474,9 +475,10 @@ def test_pages_of_held_back_digits_are_scored(monkeypatch):
     monkeypatch.setattr(reader, "fit", fit)
     monkeypatch.setattr(reader, "score", score)
     monkeypatch.setattr(reader, "calibrate", calibrate)
-    found, facts = reader.train(mnist.load("sklearn_digits"), 5, print)
+    run = Training()
+    found, facts = reader.train(mnist.load("sklearn_digits"), 5, run)
     (training, marks, *rest), (held_out, _) = calls
-    assert found is model and rest == [5, print, reader.FROM_SCRATCH]
+    assert found is model and rest == [5, reader.FROM_SCRATCH, run]
     assert facts["score"]["digits"] > len(DIGITS)
     assert facts["temperatures"] == (1.5, 2.0)
     assert training.shape == held_out.shape == (200, HEIGHT, WIDTH)

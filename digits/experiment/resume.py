@@ -15,6 +15,7 @@ import shutil
 import signal
 import sys
 import time
+import zipfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import FrameType, TracebackType
@@ -35,6 +36,7 @@ PREFIX = "checkpoint-"
 KEPT = 2  # checkpoints
 LARGEST = 4 << 30  # bytes of a checkpoint, or of what is kept beside it
 HEAD = "head"  # the array whose text says what a checkpoint is of
+DAMAGE = KeyError, ValueError, EOFError, zipfile.BadZipFile
 OWN_FLAGS = {"resume", "restart", "output_dir"}
 SIGNALS = signal.SIGINT, signal.SIGTERM
 
@@ -179,7 +181,7 @@ class Run(Training):
         if not self._number:
             self.keep()
         path = self.folder / name
-        with contextlib.suppress(OSError, UserError):
+        with contextlib.suppress(OSError, *DAMAGE):
             return read(path)[name]
         made = list(make())
         try:
@@ -336,9 +338,10 @@ def newest(
             (head,) = arrays.pop(HEAD)
             return path, json.loads(str(head)), arrays
         except OSError as error:
-            print(f"{path}: {error.strerror}; trying the one before", file=sys.stderr)
-        except UserError as error:
-            print(f"{error}; trying the one before", file=sys.stderr)
+            fault = error.strerror
+        except DAMAGE:
+            fault = "damaged"
+        print(f"{path}: {fault}; trying the one before", file=sys.stderr)
     return None
 
 
@@ -358,12 +361,12 @@ def write(path: Path, arrays: Mapping[str, Sequence[np.ndarray]]) -> None:
 def read(path: Path) -> dict[str, list[np.ndarray]]:
     """Return {name: arrays} as written to `path`.
 
-    Raises UserError where it is damaged, and OSError where it cannot be read.
+    Raises one of DAMAGE where it is damaged, and OSError where it cannot be read.
     """
     content = memoryview(files.read_bytes(path, LARGEST))
     digest, rest = content[:32], content[32:]
     if hashlib.sha256(rest).digest() != digest:
-        raise UserError(f"{path}: damaged")
+        raise ValueError("another digest")
     found: dict[str, list[np.ndarray]] = {}
     with np.load(io.BytesIO(rest), allow_pickle=False) as named:
         for name in named.files:  # in the order in which they were written

@@ -1,0 +1,329 @@
+"""Runs that are cut off and go on: `digits.experiment.resume`, and both scripts."""
+
+import argparse
+import csv
+import hashlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+
+import CNN_MNIST
+import tf_cnn
+from conftest import ROOT, TINY
+from digits import UserError
+from digits.experiment import resume
+from digits.experiment.resume import Place, Run, Training
+from digits.terminal import files
+
+EPOCHS, STEPS = 3, 4
+
+
+class Number:
+    """A variable, as TensorFlow's."""
+
+    def __init__(self, value=0.0):
+        self.value = np.array(value, np.float32)
+
+    def assign(self, value):
+        self.value = np.array(value)
+
+    def numpy(self):
+        return self.value
+
+
+class CutOff(BaseException):
+    """What a process that is killed would not even raise."""
+
+
+def run_of(**flags):
+    """Return a Run in the folder out."""
+    given = {"resume": False, "restart": False, "checkpoint_seconds": 0.0, "seed": 3}
+    args = argparse.Namespace(**given | {"output_dir": "out"} | flags)
+    summary = {"script": "x.py", "command": "x.py -s", "arguments": vars(args)}
+    Path("out").mkdir(exist_ok=True)
+    return Run("out", args, summary)
+
+
+def learn(run, cut_off_at=None, networks=2):
+    """Train two networks whose steps depend on all that was before; return numbers."""
+    steps, numbers = 0, []
+    for network in range(1, networks + 1):
+        number, momentum = Number(network), Number()
+        run.track(f"network {network}", [number, momentum])
+        for epoch in run.epochs(network, EPOCHS):
+            (total,) = run.place.sums or (0.0,)
+            for step in range(run.place.step, STEPS):
+                if steps == cut_off_at:
+                    raise CutOff
+                momentum.assign(0.7 * momentum.value + np.sin(number.value + step))
+                number.assign(number.value + 0.1 * momentum.value)
+                total += float(number.value)
+                steps += 1
+                run.step([total])
+            run.rows.append({"network": network, "epoch": epoch, "total": total})
+        run.track(f"network {network}", [number])
+        numbers.append(float(number.value))
+    return numbers
+
+
+def cut_off(at, **flags):
+    with pytest.raises(CutOff), run_of(**flags) as run:
+        learn(run, at)
+
+
+@pytest.mark.parametrize("at", range(2 * EPOCHS * STEPS))
+@pytest.mark.parametrize("seconds", [0.0, 1000.0])
+def test_a_run_cut_off_anywhere_ends_the_same(at, seconds):
+    whole = Training()
+    expected = learn(whole)
+    cut_off(at, checkpoint_seconds=seconds)
+    with run_of(resume=True, checkpoint_seconds=seconds) as run:
+        done = EPOCHS * (run.place.network - 1) + run.place.epoch
+        assert STEPS * done + run.place.step == (at if not seconds else at // 4 * 4)
+        assert learn(run) == expected
+        assert run.rows == whole.rows
+    assert os.listdir("out") == [".lock"]
+
+
+def test_time_goes_on(monkeypatch):
+    cut_off(5)
+    _, head, _ = resume.newest(Path("out/unfinished"))
+    with run_of(resume=True) as run:
+        assert run.seconds() >= round(head["seconds"], 1)
+        assert run.summary["command"] == "x.py -s"
+
+
+def test_two_checkpoints_are_kept():
+    cut_off(7)
+    names = ["checkpoint-00000009", "checkpoint-00000008"]  # one of the epoch, too
+    assert [path.name for path in resume.checkpoints(Path("out/unfinished"))] == names
+
+
+def test_a_damaged_checkpoint_falls_back_to_the_one_before(capsys):
+    expected = learn(Training())
+    cut_off(7)
+    newest, _ = resume.checkpoints(Path("out/unfinished"))
+    content = bytearray(newest.read_bytes())
+    content[len(content) // 2] ^= 1
+    newest.write_bytes(content)
+    with run_of(resume=True) as run:
+        assert run.place.step == 2  # not 3
+        assert learn(run) == expected
+    message = f"{newest}: damaged; trying the one before\n"
+    assert capsys.readouterr().err.count(message) == 1
+
+
+@pytest.mark.parametrize("content", [b"", b"x" * 20, b"x" * 1000])
+def test_without_a_whole_checkpoint_a_run_begins_anew(content, capsys):
+    cut_off(1)
+    for path in resume.checkpoints(Path("out/unfinished")):
+        path.write_bytes(content)
+    with run_of() as run:
+        assert run.place == Place()
+    assert capsys.readouterr().err.count("damaged") == 2
+
+
+def test_a_file_that_is_no_checkpoint_is_named(tmp_path, capsys):
+    resume.write(tmp_path / "checkpoint-1", {"other": [np.arange(3)]})
+    rest = b"no archive"
+    path = tmp_path / "checkpoint-2"
+    path.write_bytes(hashlib.sha256(rest).digest() + rest)
+    (tmp_path / "checkpoint-3").mkdir()
+    assert resume.newest(tmp_path) is None
+    assert [line.split(": ")[1] for line in capsys.readouterr().err.splitlines()] == [
+        "Is a directory; trying the one before",
+        "damaged; trying the one before",
+        "damaged; trying the one before",
+    ]
+
+
+def test_an_unfinished_run_is_resumed_or_given_up():
+    cut_off(5)
+    message = "out: holds an unfinished run.*x.py --resume --output_dir out.*--restart"
+    with pytest.raises(UserError, match=f"(?s){message}"), run_of():
+        pass
+    with run_of(restart=True) as run:
+        assert run.place == Place() and not run.rows
+        assert learn(run) == learn(Training())
+
+
+def test_two_runs_in_a_folder_are_refused():
+    with run_of() as run:
+        run.keep()
+        with pytest.raises(UserError, match="out: another run writes"), run_of():
+            pass
+        learn(run)
+    with run_of() as run:  # the folder is free again
+        learn(run)
+
+
+def test_what_takes_long_is_made_once():
+    made = []
+
+    def make():
+        made.append(1)
+        return np.arange(5), np.ones((2, 3), np.uint8)
+
+    def kept(**flags):
+        with pytest.raises(CutOff), run_of(**flags) as run:
+            first, second = run.kept("pages", make)
+            np.testing.assert_array_equal(first, np.arange(5))
+            assert second.shape == (2, 3) and second.dtype == np.uint8
+            raise CutOff
+        return len(made)
+
+    assert kept() == 1
+    assert kept(resume=True) == 1
+    path = Path("out/unfinished/pages")
+    path.write_bytes(path.read_bytes()[:-1])  # damaged: it is made again
+    assert kept(resume=True) == 2
+    assert kept(restart=True) == 3
+
+
+def test_a_full_disk_costs_the_checkpoints_only(monkeypatch, capsys):
+    def full(path, content):
+        raise UserError(f"{path}: not written: No space left on device")
+
+    monkeypatch.setattr(files, "write_bytes", full)
+    with run_of() as run:
+        assert [*run.kept("pages", lambda: [np.arange(2)])[0]] == [0, 1]
+        assert learn(run) == learn(Training())
+    assert "No space left on device; the run goes on without" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("received", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_stops_after_the_step(received, capsys):
+    before = signal.getsignal(received)
+    with pytest.raises(KeyboardInterrupt), run_of(checkpoint_seconds=1000.0) as run:
+        number = Number()
+        run.track("number", [number])
+        for _ in run.epochs(1, 1):
+            os.kill(os.getpid(), received)
+            number.assign(2)  # the step goes on
+            run.step([])
+            pytest.fail("it was not stopped")
+    assert signal.getsignal(received) is before
+    assert "python3" in capsys.readouterr().err.splitlines()[-1]
+    with run_of(resume=True) as run:
+        run.track("number", [number := Number()])
+        assert number.value == 2 and run.place.step == 1
+
+
+def test_a_second_signal_does_not_wait():
+    with pytest.raises(KeyboardInterrupt), run_of() as run:
+        for _ in run.epochs(1, 1):
+            os.kill(os.getpid(), signal.SIGINT)
+            os.kill(os.getpid(), signal.SIGINT)
+            pytest.fail("it was not stopped")
+
+
+def test_without_steps_a_signal_does_not_wait():
+    with pytest.raises(KeyboardInterrupt), run_of():
+        os.kill(os.getpid(), signal.SIGTERM)
+    assert os.listdir("out") == [".lock"]
+
+
+SCRIPTS = [tf_cnn, CNN_MNIST]
+
+
+def begun(script):
+    """Let a run of a script be cut off before its first step."""
+    args = script.parse_args([*TINY, "--seed", "4", "--output_dir", "out"])
+    summary = {
+        "script": script.__name__ + ".py",
+        "command": "",
+        "arguments": vars(args),
+    }
+    Path("out").mkdir()
+    with pytest.raises(CutOff), Run("out", args, summary) as run:
+        run.keep()
+        raise CutOff
+
+
+@pytest.mark.parametrize("script", SCRIPTS)
+def test_flags_are_those_that_the_run_began_with(script, capsys, monkeypatch):
+    begun(script)
+    again = ["--resume", "--output_dir", "out"]
+    args = script.parse_args(again)
+    assert (args.seed, args.filters, args.resume) == (4, [4, 8, 8], True)
+    assert script.parse_args([*again, "--seed", "4"]).seed == 4
+    with pytest.raises(SystemExit, match="2"):
+        script.parse_args([*again, "--epochs", "7"])
+    assert "--epochs: the run began with 1; drop the flag" in capsys.readouterr().err
+    with pytest.raises(SystemExit, match="2"):
+        script.parse_args([*again, "--restart"])
+    assert script.main(["--resume", "--output_dir", "other"]) == 1
+    assert "other: holds no unfinished run" in capsys.readouterr().err
+    Path("elsewhere").mkdir()
+    here = os.getcwd()
+    monkeypatch.chdir("elsewhere")
+    assert script.main(["--resume", "--output_dir", "../out"]) == 1
+    assert f"../out: resume it in {here}" in capsys.readouterr().err
+
+
+def variables_of(path):
+    """Return {name: array} of what a script saved, but the graphs."""
+    found = {}
+
+    def add(name, node):
+        if isinstance(node, h5py.Dataset) and not name.startswith("inference/"):
+            found[name] = node[()]
+
+    with h5py.File(path) as file:
+        file.visititems(add)
+    return found
+
+
+def history_of(folder):
+    """Return the rows of a history without their seconds."""
+    with open(Path(folder, "history.csv"), newline="", encoding="utf-8") as file:
+        return [row[:-1] for row in csv.reader(file)]
+
+
+def killed(command, number):
+    """Run a command and kill it once it has written so many checkpoints."""
+    log = open("log", "w", encoding="utf-8")
+    with log, subprocess.Popen(command, stdout=log, stderr=log) as process:
+        while process.poll() is None:
+            written = sorted(Path("killed/unfinished").glob("checkpoint-*"))
+            if written and int(written[-1].name[-8:]) >= number:
+                process.kill()
+            time.sleep(0.005)
+    assert process.returncode == -signal.SIGKILL, Path("log").read_text(
+        encoding="utf-8"
+    )
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("script", ["tf_cnn.py", "CNN_MNIST.py"])
+def test_a_killed_run_ends_the_same(script, request):
+    """Killed three times: while it learns, and at the end of an epoch."""
+    module = {"tf_cnn.py": tf_cnn, "CNN_MNIST.py": CNN_MNIST}[script]
+    flags = [*TINY, "--batch_size", "200", "--epochs", "2", "-s", "1"]
+    assert module.main([*flags, "-w", "whole.hdf5", "--output_dir", "whole"]) == 0
+    command = [sys.executable, str(ROOT / script)]
+    own = [*flags, "-w", "killed.hdf5", "--output_dir", "killed"]
+    killed([*command, *own, "--checkpoint_seconds", "0"], 3)
+    again = [*command, "--resume", "--output_dir", "killed"]
+    killed(again, 9)
+    killed(again, 14)
+    subprocess.run(again, check=True)
+    whole, after = variables_of("whole.hdf5"), variables_of("killed.hdf5")
+    assert whole and whole.keys() == after.keys()
+    for name, value in whole.items():
+        np.testing.assert_array_equal(value, after[name], err_msg=name)
+    assert history_of("whole") == history_of("killed")
+    results = [
+        json.loads(Path(folder, "results.json").read_text(encoding="utf-8"))
+        for folder in ("whole", "killed")
+    ]
+    assert results[0]["wrong_indices"] == results[1]["wrong_indices"]
+    assert not Path("killed/unfinished").exists()
