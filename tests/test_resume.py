@@ -4,11 +4,9 @@ import argparse
 import csv
 import hashlib
 import json
+import multiprocessing
 import os
 import signal
-import subprocess
-import sys
-import time
 from pathlib import Path
 
 import h5py
@@ -17,7 +15,7 @@ import pytest
 
 import CNN_MNIST
 import tf_cnn
-from conftest import ROOT, TINY
+from conftest import TINY
 from digits import UserError
 from digits.experiment import resume
 from digits.experiment.resume import Place, Run, Training
@@ -288,34 +286,43 @@ def history_of(folder):
         return [row[:-1] for row in csv.reader(file)]
 
 
-def killed(command, number):
-    """Run a command and kill it once it has written so many checkpoints."""
-    log = open("log", "w", encoding="utf-8")
-    with log, subprocess.Popen(command, stdout=log, stderr=log) as process:
-        while process.poll() is None:
-            written = sorted(Path("killed/unfinished").glob("checkpoint-*"))
-            if written and int(written[-1].name[-8:]) >= number:
-                process.kill()
-            time.sleep(0.005)
-    assert process.returncode == -signal.SIGKILL, Path("log").read_text(
-        encoding="utf-8"
-    )
+@pytest.fixture(scope="module")
+def processes():
+    """A context that starts processes which have the imports done."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["digits.training.export", "tf_cnn", "CNN_MNIST"])
+    return context
+
+
+def run_in(processes, script, *argv, kill_at=None):
+    """Run a script's main in a process; return its exit status.
+
+    kill_at: kill it once it has written so many checkpoints.
+    """
+    process = processes.Process(target=script.main, args=(argv,))
+    process.start()
+    while process.is_alive():
+        written = sorted(Path("killed/unfinished").glob("checkpoint-*"))
+        if kill_at and written and int(written[-1].name[-8:]) >= kill_at:
+            process.kill()
+        process.join(0.005)
+    return process.exitcode
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("script", ["tf_cnn.py", "CNN_MNIST.py"])
-def test_a_killed_run_ends_the_same(script, request):
+@pytest.mark.parametrize("script", SCRIPTS)
+def test_a_killed_run_ends_the_same(script, processes):
     """Killed three times: while it learns, and at the end of an epoch."""
-    module = {"tf_cnn.py": tf_cnn, "CNN_MNIST.py": CNN_MNIST}[script]
     flags = [*TINY, "--batch_size", "200", "--epochs", "2", "-s", "1"]
-    assert module.main([*flags, "-w", "whole.hdf5", "--output_dir", "whole"]) == 0
-    command = [sys.executable, str(ROOT / script)]
-    own = [*flags, "-w", "killed.hdf5", "--output_dir", "killed"]
-    killed([*command, *own, "--checkpoint_seconds", "0"], 3)
-    again = [*command, "--resume", "--output_dir", "killed"]
-    killed(again, 9)
-    killed(again, 14)
-    subprocess.run(again, check=True)
+    whole = [*flags, "-w", "whole.hdf5", "--output_dir", "whole"]
+    assert run_in(processes, script, *whole) == 0
+    first = [*flags, "-w", "killed.hdf5", "--output_dir", "killed"]
+    first += ["--checkpoint_seconds", "0"]
+    again = ["--resume", "--output_dir", "killed"]
+    for flags, kill_at in ((first, 3), (again, 9), (again, 14)):
+        status = run_in(processes, script, *flags, kill_at=kill_at)
+        assert status == -signal.SIGKILL
+    assert run_in(processes, script, *again) == 0
     whole, after = variables_of("whole.hdf5"), variables_of("killed.hdf5")
     assert whole and whole.keys() == after.keys()
     for name, value in whole.items():
