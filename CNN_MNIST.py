@@ -31,6 +31,7 @@ from digits.terminal.lazy import LazyModule
 
 # Imported at first use, so that --help and usage errors answer at once.
 keras = LazyModule("keras")
+device = LazyModule("digits.training.device")
 keras_classifier = LazyModule("digits.training.keras_classifier")
 keras_fit = LazyModule("digits.training.keras_fit")
 keras_file = LazyModule("digits.training.keras_file")
@@ -204,6 +205,7 @@ def save(classifier, args, summary):
     stands beside it.
     """
     path, model = Path(args.save_weights), classifier.model
+    spare = results.spare_folders(summary)
     if args.load_model and keras_file.kind_of(path) == keras_file.ARCHIVE:
         path = keras_file.model_file_beside(path)
         files.check_writable(path)
@@ -211,13 +213,14 @@ def save(classifier, args, summary):
     elif args.load_model:
         content = keras_file.content_with(path, model)
     elif keras_file.is_archive_name(path):
-        files.write_bytes(path, keras_file.saved(model, ".keras"))
+        files.write_or_rescue(path, keras_file.saved(model, ".keras"), spare)
         print(f"saved {path}; with -l 1 -s 1 it gets a file that load_model.py reads")
         return
     else:
         content = keras_file.saved(model, ".hdf5")
     attributes = results.attributes(summary)
-    model_file.save(path, classifier.to_onnx(), attributes, keras_hdf5=content)
+    graph = classifier.to_onnx()
+    model_file.save(path, graph, attributes, keras_hdf5=content, spare=spare)
     print(flags.saved_text(path, "load_model.py", "IMAGE", "--weights", path))
 
 
@@ -251,6 +254,7 @@ def check_flags(parser, args):
 
 def learn(args, summary, folder, run):
     """Train a network, test it, save it, and write results to a folder."""
+    summary["device"] = device.choose()
     dataset = mnist.load(args.dataset, args.data_dir)
     if args.own is not None:
         dataset = own_pictures.added(dataset, args.own)

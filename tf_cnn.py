@@ -34,6 +34,7 @@ from digits.training import network_file, renderings
 
 # Imported at first use, so that --help and usage errors answer at once.
 tf = LazyModule("tensorflow")
+device = LazyModule("digits.training.device")
 ensemble = LazyModule("digits.training.ensemble")
 export = LazyModule("digits.training.export")
 own = LazyModule("digits.training.own")
@@ -371,6 +372,7 @@ def learn(args, summary, folder, run):
 
     summary: as results.new_summary returns it; run: a resume.Run.
     """
+    summary["device"] = device.choose()
     classes = renderings.CLASSES[args.augmentation]
     shape = network_file.shape_of(args, len(classes), ConvolutionalNetwork)
     teacher = network_file.load_teacher(args.distill, shape, ConvolutionalNetwork)

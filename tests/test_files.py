@@ -1,6 +1,8 @@
 import os
 import subprocess
 import sys
+import time
+from pathlib import Path
 
 import pytest
 
@@ -100,3 +102,71 @@ def test_folder_that_is_a_file(tmp_path):
     (tmp_path / "file").write_bytes(b"")
     with pytest.raises(UserError, match="no folder to write to"):
         files.write_bytes(tmp_path / "file" / "x.bin", b"")
+
+
+def test_permissions_stay(tmp_path):
+    path = tmp_path / "file.bin"
+    path.write_bytes(b"old")
+    path.chmod(0o640)
+    files.write_bytes(path, b"new")
+    assert path.read_bytes() == b"new" and path.stat().st_mode & 0o777 == 0o640
+
+
+@pytest.mark.skipif(os.name == "nt" or os.geteuid() == 0, reason="root may write all")
+def test_a_read_only_file_or_folder_is_refused(tmp_path):
+    path = tmp_path / "file.bin"
+    path.write_bytes(b"old")
+    path.chmod(0o440)
+    with pytest.raises(UserError, match="is read-only"):
+        files.check_writable(path)
+    tmp_path.chmod(0o550)
+    with pytest.raises(UserError, match="cannot be written to"):
+        files.check_writable(tmp_path / "other.bin")
+    tmp_path.chmod(0o750)
+
+
+def test_what_a_killed_process_left_is_removed(tmp_path):
+    names = [f".{16 * digit}.partial" for digit in "ab"]
+    for name in (*names, ".mine.partial"):
+        (tmp_path / name).write_bytes(b"half")
+    long_ago = time.time() - 2 * files.HALF_WRITTEN
+    for name in (names[0], ".mine.partial"):
+        os.utime(tmp_path / name, (long_ago, long_ago))
+    files.write_bytes(tmp_path / "file.bin", b"whole")
+    assert {path.name for path in tmp_path.iterdir()} == {
+        "file.bin",
+        names[1],  # perhaps it is still written
+        ".mine.partial",
+    }
+
+
+def test_what_cannot_be_written_is_rescued(tmp_path, monkeypatch):
+    write_bytes = files.write_bytes
+
+    def full(path, content):
+        if "full" in str(path):
+            raise UserError(f"{path}: not written: No space left on device")
+        write_bytes(path, content)
+
+    monkeypatch.setattr(files, "write_bytes", full)
+    path, spare = tmp_path / "full" / "a.hdf5", tmp_path / "spare"
+    folders = [tmp_path / "full" / "output", spare, tmp_path / "other"]
+    for _ in range(2):  # the second replaces nothing
+        with pytest.raises(UserError) as error:
+            files.write_or_rescue(path, b"network", folders)
+        *_, where = str(error.value).split("; what was to be written is in ")
+        assert Path(where).parent == spare and where.endswith("-a.hdf5")
+        assert Path(where).read_bytes() == b"network"
+    assert len(list(spare.iterdir())) == 2 and not (tmp_path / "other").exists()
+    with pytest.raises(
+        UserError, match=r"a.hdf5: not written: No space left .*device$"
+    ):
+        files.write_or_rescue(path, b"network", folders[:1])
+    files.write_or_rescue(tmp_path / "b.hdf5", b"network", [])
+    assert (tmp_path / "b.hdf5").read_bytes() == b"network"
+
+
+def test_space_is_checked_early(tmp_path):
+    files.check_space(tmp_path / "a.hdf5", 1)
+    with pytest.raises(UserError, match=r"a.hdf5: \d+ MiB will be needed, and \d+ are"):
+        files.check_space(tmp_path / "a.hdf5", 1 << 60)

@@ -23,6 +23,7 @@ ACTIVATIONS = [
     "tanh",
     "sigmoid",
 ]
+RESULTS = 16 << 20  # bytes: more than results, figures and checkpoints of a run take
 # Of a flag that is 0 or 1; without a value it is 1.
 SWITCH = {"type": int, "nargs": "?", "const": 1, "choices": (0, 1)}
 
@@ -173,7 +174,7 @@ def check_destinations(args: Namespace, file: str | Path | None) -> Path:
 
     file: what will be saved, or None. A loaded model has its results in a folder of its
     own, so that those of its training stay. Raises UserError if the file or a folder
-    cannot be written.
+    cannot be written, or is on a full disk.
     """
     if file:
         files.check_writable(file)
@@ -181,6 +182,7 @@ def check_destinations(args: Namespace, file: str | Path | None) -> Path:
         files.make_folder(args.tensorboard)
     folder = Path(args.output_dir, "loaded" if args.load_model else "")
     files.make_folder(folder)
+    files.check_space(folder / "results.json", RESULTS)
     return folder
 
 

@@ -6,6 +6,7 @@ import os
 import platform
 import shlex
 import sys
+import tempfile
 import time
 from argparse import Namespace
 from collections.abc import Callable, Sequence
@@ -15,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from digits import mnist
 from digits.experiment import figures
 from digits.mnist import Dataset
 from digits.model.classifier import DIGITS
@@ -88,6 +90,12 @@ def hardware() -> str:
             lines = [line for line in file if line.startswith("model name")]
         name = lines[0].split(":", 1)[1].strip() if lines else name
     return f"{pool.cores()} cores of {name}"
+
+
+def spare_folders(summary: dict[str, Any]) -> list[str | Path]:
+    """Return where a trained network goes if its own file cannot be written."""
+    output_dir = summary["arguments"]["output_dir"]
+    return [output_dir, mnist.cache_folder(), tempfile.gettempdir()]
 
 
 def new_summary(

@@ -12,7 +12,7 @@ import json
 import math
 import shlex
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import h5py
@@ -30,6 +30,7 @@ ONNX, QUICK, READER = "inference/onnx", "inference/quick", "inference/reader"
 LARGEST_ARRAY = 64 << 20  # bytes; ours have less than 5 MB
 LARGEST_GRAPH_WEIGHTS = 63 << 20  # bytes; the rest of a graph describes its layers
 LARGEST_ATTRIBUTE = 60_000  # bytes; HDF5 allows 64 KiB
+LEAST_SPACE = 4 << 20  # bytes that a model file needs beside its weights and graph
 KERAS_CONFIG = "config.json"  # what each Keras archive holds
 LARGEST_FILE = 1 << 30  # bytes
 DAMAGE = (OSError, RuntimeError, ValueError, KeyError, TypeError)
@@ -201,6 +202,7 @@ def check_readable(parameters: int, arguments: Mapping) -> None:
     """Raise UsageError if a network could be saved, but not read again.
 
     parameters: how many float32 the graph will hold; arguments: the command line's.
+    Raises UserError if there is no space for its file.
     """
     if 4 * parameters > LARGEST_GRAPH_WEIGHTS:
         raise UsageError(
@@ -210,6 +212,8 @@ def check_readable(parameters: int, arguments: Mapping) -> None:
         )
     if len(json.dumps(arguments)) > LARGEST_ATTRIBUTE:
         raise UsageError("too many layers for a model file")
+    if path := arguments.get("save_weights"):
+        files.check_space(path, 8 * parameters + LEAST_SPACE)
 
 
 def save(
@@ -220,14 +224,15 @@ def save(
     keras_hdf5: bytes = b"",
     quick: bytes = b"",
     reader: bytes = b"",
+    spare: Sequence[str | Path] = (),
 ) -> None:
     """Write a model file, whole or not at all.
 
     onnx, quick: graphs, as Classifier takes them; attributes: what JSON can hold. The
     training script's own part is `variables` (arrays by name) or `keras_hdf5` (what
-    Keras's model.save wrote). reader: the graph that Reader takes. Raises UserError
-    when those are damaged, a graph is too large to be read again, or the file cannot be
-    written.
+    Keras's model.save wrote). reader: the graph that Reader takes; spare: folders of
+    which one gets the file if `path` cannot be written. Raises UserError then, too, and
+    when those parts are damaged or a graph is too large to be read again.
     """
     if max(len(onnx), len(quick), len(reader)) > LARGEST_ARRAY:
         raise UserError(f"{path}: not written: its graph would be larger than 64 MiB")
@@ -247,4 +252,4 @@ def save(
         if not keras_hdf5:
             raise
         raise UserError(f"{path}: damaged; nothing was added to it") from error
-    files.write_bytes(path, buffer.getvalue())
+    files.write_or_rescue(path, buffer.getvalue(), spare)

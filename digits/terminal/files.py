@@ -1,13 +1,20 @@
 """Reading regular files, and writing them so that no reader sees half of one."""
 
+import contextlib
 import errno
 import json
+import math
 import os
+import shutil
 import stat
+import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from digits import UserError
+
+HALF_WRITTEN = 600.0  # seconds after which no process still writes a file
 
 
 def size_of(path: str | Path) -> int:
@@ -48,10 +55,22 @@ def check_writable(path: str | Path) -> None:
     folder = os.path.dirname(target) or "."
     if os.path.exists(path) and not os.path.isfile(path):
         raise UserError(f"{path}: not a file; name a file to write")
+    if os.path.exists(path) and not os.access(path, os.W_OK):
+        raise UserError(f"{path}: is read-only; name another file to write")
     if not os.path.isdir(folder):
         raise UserError(f"{path}: there is no folder {folder}; make it first")
     if not os.access(folder, os.W_OK):
         raise UserError(f"{path}: the folder {folder} cannot be written to")
+
+
+def check_space(path: str | Path, size: int) -> None:
+    """Raise UserError now if a file of `size` bytes would not fit beside `path`."""
+    free = shutil.disk_usage(Path(os.path.realpath(path)).parent).free
+    if free < size:
+        raise UserError(
+            f"{path}: {math.ceil(size / 2**20)} MiB will be needed, and "
+            f"{free >> 20} are free; make room, or name another place"
+        )
 
 
 def make_folder(path: str | Path) -> None:
@@ -67,12 +86,13 @@ def make_folder(path: str | Path) -> None:
 def write_bytes(path: str | Path, content: bytes) -> None:
     """Write `content` to `path`, whole or not at all; makes its folder.
 
-    A link is followed. Raises UserError when the disk is full or the folder cannot be
-    written.
+    A link is followed, and the permissions of a former file stay. Raises UserError when
+    the disk is full or the folder cannot be written.
     """
     make_folder(Path(path).parent)
     check_writable(path)
     target = Path(os.path.realpath(path))
+    _remove_half_written(target.parent)
     temporary = target.parent / f".{os.urandom(8).hex()}.partial"
     try:
         try:
@@ -80,12 +100,43 @@ def write_bytes(path: str | Path, content: bytes) -> None:
                 file.write(content)
                 file.flush()
                 os.fsync(file.fileno())
+            if target.exists():
+                shutil.copymode(target, temporary)
             os.replace(temporary, target)
         except BaseException:
             temporary.unlink(missing_ok=True)
             raise
     except OSError as error:
         raise UserError(f"{path}: not written: {error.strerror}") from error
+
+
+def _remove_half_written(folder):
+    """Remove what processes that were killed while they wrote left in a folder."""
+    for path in folder.glob(f".{16 * '[0-9a-f]'}.partial"):
+        with contextlib.suppress(OSError):  # another process removed it
+            if time.time() - path.stat().st_mtime > HALF_WRITTEN:
+                path.unlink()
+
+
+def write_or_rescue(
+    path: str | Path, content: bytes, folders: Sequence[str | Path]
+) -> None:
+    """Write `content` to `path`, or if that fails into the first folder that works.
+
+    There it replaces nothing. Raises UserError if writing to `path` fails, and says
+    where `content` is.
+    """
+    try:
+        write_bytes(path, content)
+    except UserError as error:
+        for folder in folders:
+            other = Path(folder, f"{os.urandom(4).hex()}-{Path(path).name}")
+            try:
+                write_bytes(other, content)
+            except UserError:
+                continue
+            raise UserError(f"{error}; what was to be written is in {other}") from error
+        raise
 
 
 def write_text(path: str | Path, text: str) -> None:

@@ -273,5 +273,6 @@ def save(
     variables = {name: v.numpy() for name, v in trained.variables.items()}
     attributes = results.attributes(summary)
     graph, quick = graphs
-    model_file.save(path, graph, attributes, variables, quick=quick)
+    spare = results.spare_folders(summary)
+    model_file.save(path, graph, attributes, variables, quick=quick, spare=spare)
     print(flags.saved_text(path, "load_model.py", "IMAGE", "--weights", path))

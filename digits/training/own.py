@@ -226,7 +226,8 @@ def train(
         del summary["seconds"]  # so that the same seed gives the same file
         attributes = teacher.stored["attributes"] | {"own": summary}
         path = args.save_weights
-        model_file.save(path, **stored, attributes=attributes, reader=graphs.reader)
+        stored |= {"attributes": attributes, "reader": graphs.reader}
+        model_file.save(path, **stored, spare=results.spare_folders(summary))
         print(flags.saved_text(path, "load_model.py", "IMAGE", "--weights", path))
 
 

@@ -14,7 +14,7 @@ from digits.experiment.resume import Run
 from digits.model import model_file
 from digits.model.reader import Reader
 from digits.terminal import files
-from digits.training import export, reader
+from digits.training import device, export, reader
 from digits.training.network_file import SCRIPT
 
 
@@ -27,7 +27,11 @@ def train(
     before it trains, where --start is no file that tf_cnn.py saved.
     """
     networks = read_networks(model_file.SHIPPED if args.start is None else args.start)
+    if args.save_model:
+        size = sum(len(networks[part]) for part in ("onnx", "quick"))
+        files.check_space(args.save_weights, 4 * size)
     dataset = mnist.load(args.dataset, args.data_dir)
+    summary["device"] = device.choose()
     model, facts = reader.train(dataset, args.seed, run)
     print(score_text(facts["score"]), flush=True)
     training = {
@@ -97,7 +101,10 @@ def save(
     networks: as read_networks returns them; graph: the reader's; summary: what made it.
     """
     attributes = networks["attributes"] | {"reader": summary}
-    model_file.save(path, **networks | {"attributes": attributes, "reader": graph})
+    spare = results.spare_folders(summary)
+    model_file.save(
+        path, **networks | {"attributes": attributes, "reader": graph}, spare=spare
+    )
     print(flags.saved_text(path, "load_model.py", "IMAGE", "--weights", path))
 
 
