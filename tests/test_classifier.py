@@ -12,7 +12,7 @@ from digits.model.classifier import Classifier, in_batches
 
 
 def test_graph_that_is_none():
-    with pytest.raises(UserError, match=r"x\.hdf5: ONNX Runtime cannot run its graph"):
+    with pytest.raises(UserError, match=r"x\.hdf5: its graph cannot be run"):
         Classifier(b"no graph", "x.hdf5")
 
 
@@ -35,6 +35,7 @@ class Session:
 
 def with_sessions(monkeypatch, sessions):
     """Let graphs stand for sessions: {bytes: Session}."""
+    monkeypatch.setattr(session.graph, "check", lambda onnx: None)
     monkeypatch.setattr(
         session.onnxruntime,
         "InferenceSession",
@@ -160,5 +161,5 @@ def test_a_graph_reads_no_other_files(tmp_path):
     model = onnx.helper.make_model(
         graph, opset_imports=[onnx.helper.make_opsetid("", 13)], ir_version=8
     )
-    with pytest.raises(UserError, match="ONNX Runtime cannot run its graph"):
+    with pytest.raises(UserError, match="its graph cannot be run"):
         Classifier(model.SerializeToString())

@@ -147,7 +147,7 @@ def test_keras_files_say_how_to_convert(tmp_path, write, kind):
 def test_a_quick_graph_that_is_none(shipped):
     onnx, attributes = model_file.read(shipped.name)
     model_file.save("quick.hdf5", onnx, attributes, quick=b"no graph")
-    with pytest.raises(UserError, match=r"quick\.hdf5: ONNX Runtime cannot"):
+    with pytest.raises(UserError, match=r"quick\.hdf5: its graph cannot"):
         model_file.load("quick.hdf5")
 
 
@@ -157,7 +157,7 @@ def test_a_whole_graph_that_is_none(shipped):
     model_file.save("whole.hdf5", b"no graph", attributes, quick=onnx)
     both = model_file.load("whole.hdf5")
     noise = np.random.default_rng(0).integers(0, 256, (9, 28, 28))
-    with pytest.raises(UserError, match=r"whole\.hdf5: ONNX Runtime cannot"):
+    with pytest.raises(UserError, match=r"whole\.hdf5: its graph cannot"):
         both.probabilities(np.uint8(noise * np.linspace(0, 1, 9)[:, None, None]))
 
 
@@ -241,7 +241,7 @@ def test_a_reader_that_is_none_is_told_of_where_it_is_needed(shipped):
     model_file.save("bad.hdf5", onnx, attributes, reader=b"no graph")
     reader = model_file.load_reader("bad.hdf5")
     assert reader is not None
-    with pytest.raises(UserError, match=r"bad\.hdf5: ONNX Runtime cannot"):
+    with pytest.raises(UserError, match=r"bad\.hdf5: its graph cannot"):
         reader.answers(np.zeros((9, 9), np.uint8))
 
 

@@ -91,7 +91,6 @@ WRONG = {
     "no cells": graph_of(helper.make_node("ReduceSum", ["pixels"], ["answers"])),
     "no numbers": means(kind=onnx.TensorProto.STRING),
     "another type": means(kind=onnx.TensorProto.DOUBLE),
-    "a list": graph_of(helper.make_node("SequenceConstruct", ["pixels"], ["answers"])),
     "another number of pixels": graph_of(
         helper.make_node("Reshape", ["pixels", "shape"], ["answers"]),
         weights=[("shape", np.array([7, 11]))],
@@ -108,7 +107,13 @@ def test_graphs_of_other_answers(kind, capfd):
     assert tuple(capfd.readouterr()) == ("", "")
 
 
+def test_a_graph_of_other_operators():
+    made = graph_of(helper.make_node("SequenceConstruct", ["pixels"], ["answers"]))
+    with pytest.raises(UserError, match="run: an operator 'SequenceConstruct'"):
+        Reader(made, "x.hdf5").answers(np.zeros((24, 40), np.uint8))
+
+
 def test_it_is_opened_at_first_use():
     reader = Reader(b"no graph", "x.hdf5")
-    with pytest.raises(UserError, match=r"x\.hdf5: ONNX Runtime cannot run its graph"):
+    with pytest.raises(UserError, match=r"x\.hdf5: its graph cannot be run"):
         reader.answers(np.zeros((24, 40), np.uint8))

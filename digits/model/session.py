@@ -1,5 +1,6 @@
 """ONNX Runtime as this suite uses it: on the CPU, silent, with a graph from a file."""
 
+import functools
 import os
 from pathlib import Path
 
@@ -9,9 +10,11 @@ from onnxruntime.capi import (
 )
 
 from digits import UserError
+from digits.model import graph
 from digits.terminal import pool
 
 WEIGHTS_FOLDER = "session.model_external_initializers_file_folder_path"
+MOST_MEMORY = 1 << 30  # bytes; a page of 50 megapixels takes less than half
 SILENT = 4  # ONNX Runtime's severity "fatal"
 # What ONNX Runtime raises for a damaged graph. UnicodeDecodeError is a ValueError: its
 # message may not be UTF-8.
@@ -26,20 +29,42 @@ GRAPH_ERRORS = (
 )
 
 
+@functools.cache
+def _limit_memory():
+    """Let all sessions of this process take MOST_MEMORY at most."""
+    memory = onnxruntime.OrtMemoryInfo(
+        "Cpu",
+        onnxruntime.OrtAllocatorType.ORT_ARENA_ALLOCATOR,
+        0,
+        onnxruntime.OrtMemType.DEFAULT,
+    )
+    limit = onnxruntime.OrtArenaCfg({"max_mem": MOST_MEMORY})
+    onnxruntime.create_and_register_allocator(memory, limit)
+
+
 def open_session(
     onnx: bytes, name: str | Path, threads: int = 0
 ) -> onnxruntime.InferenceSession:
     """Return the session that runs a graph.
 
     onnx: its bytes; name: what a message calls the model; threads: 0 for one a core.
-    Raises UserError where ONNX Runtime cannot run it.
+    Raises UserError where it is none that digits.model.graph lets pass, and where ONNX
+    Runtime cannot run it.
     """
+    try:
+        graph.check(onnx)
+    except ValueError as error:
+        raise UserError(
+            f"{name}: its graph cannot be run: {error}; train or copy it again"
+        ) from error
+    _limit_memory()
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads or pool.cores()
     options.inter_op_num_threads = 1
     options.log_severity_level = SILENT
     # Waiting threads would take the cores from OpenCV: a tenth of the time to read.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    options.add_session_config_entry("session.use_env_allocators", "1")
     # A graph may name files to take weights from: they are sought in no folder.
     options.add_session_config_entry(WEIGHTS_FOLDER, os.devnull)
     try:
@@ -51,5 +76,5 @@ def open_session(
         )
     except GRAPH_ERRORS as error:
         raise UserError(
-            f"{name}: ONNX Runtime cannot run its graph; train or copy it again"
+            f"{name}: its graph cannot be run; train or copy it again"
         ) from error

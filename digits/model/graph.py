@@ -1,0 +1,145 @@
+"""What a graph from a file may hold, checked before ONNX Runtime sees it.
+
+A graph is a protobuf message (onnx.proto), of which only the structure is read here:
+reading pictures needs no onnx package.
+"""
+
+import math
+from collections.abc import Iterator
+
+LARGEST = 64 << 20  # bytes; ours have less than 5 MB
+LARGEST_SETTING = 4096  # of the strides, pads and sizes of a node
+# What tf2onnx makes of our networks, and of other people's Keras networks. None runs
+# another graph, draws at random, or makes much of nothing.
+NAMES = """
+Abs Add AveragePool BatchNormalization Cast Clip Concat Constant Conv DepthToSpace Div
+Elu Equal Erf Exp Expand Flatten Gather Gemm GlobalAveragePool GlobalMaxPool Greater
+GreaterOrEqual HardSigmoid Identity InstanceNormalization LayerNormalization LeakyRelu
+Less LessOrEqual Log LogSoftmax MatMul Max MaxPool Mean Min Mul Neg Not PRelu Pad Pow
+Reciprocal ReduceMax ReduceMean ReduceMin ReduceProd ReduceSum ReduceSumSquare Relu
+Reshape Resize Selu Shape Sigmoid Sign Sin Slice Softmax Softplus Softsign SpaceToDepth
+Split Sqrt Squeeze Sub Sum Tanh Tile Transpose Unsqueeze Where
+"""
+OPERATORS = frozenset(NAMES.split())
+SETTINGS = {b"pads", b"strides", b"kernel_shape", b"dilations", b"blocksize", b"group"}
+# Numbers of fields in onnx.proto.
+MODEL_GRAPH, MODEL_TRAINING, MODEL_FUNCTIONS = 7, 20, 25
+NODE, INITIALIZER, SPARSE_INITIALIZER = 1, 5, 15  # of a graph
+OPERATOR, ATTRIBUTE, DOMAIN = 4, 5, 7  # of a node
+NAME, INT, TENSOR, GRAPH, INTS, TENSORS = 1, 3, 5, 6, 8, 10  # of an attribute
+GRAPHS, SPARSE, SPARSES = 11, 22, 23
+DIMENSIONS, EXTERNAL, LOCATION = 1, 13, 14  # of a tensor
+VARINT, FIXED64, BYTES, FIXED32 = 0, 1, 2, 5  # kinds of fields
+LONGEST_VARINT = 10  # bytes
+
+
+def check(onnx: bytes) -> None:
+    """Raise ValueError, with what is wrong, unless a graph is one that may be run.
+
+    It has the OPERATORS alone, no graph within it, no weights from other files, and no
+    tensor of more elements than bytes.
+    """
+    if len(onnx) > LARGEST:
+        raise ValueError(f"larger than {LARGEST >> 20} MiB")
+    graphs = []
+    for number, value in _fields(memoryview(onnx)):
+        if number in (MODEL_TRAINING, MODEL_FUNCTIONS):
+            raise ValueError("functions or training")
+        if number == MODEL_GRAPH:
+            graphs.append(_bytes(value))
+    if len(graphs) != 1:
+        raise ValueError("no graph, or several")
+    for number, value in _fields(graphs[0]):
+        if number == NODE:
+            _check_node(_bytes(value))
+        elif number == INITIALIZER:
+            _check_tensor(_bytes(value))
+        elif number == SPARSE_INITIALIZER:
+            raise ValueError("a sparse tensor")
+
+
+def _check_node(node):
+    operator = ""
+    for number, value in _fields(node):
+        if number == OPERATOR:
+            operator = bytes(_bytes(value)).decode("latin-1")
+        elif number == DOMAIN and bytes(_bytes(value)) not in (b"", b"ai.onnx"):
+            raise ValueError("an operator of another domain")
+        elif number == ATTRIBUTE:
+            _check_attribute(_bytes(value))
+    if operator not in OPERATORS:
+        raise ValueError(f"an operator {operator!r}")
+
+
+def _check_attribute(attribute):
+    fields = list(_fields(attribute))
+    names = [bytes(_bytes(value)) for number, value in fields if number == NAME]
+    for number, value in fields:
+        if number in (GRAPH, GRAPHS, SPARSE, SPARSES):
+            raise ValueError("a graph within it, or a sparse tensor")
+        if number in (TENSOR, TENSORS):
+            _check_tensor(_bytes(value))
+        is_setting = number in (INT, INTS) and not SETTINGS.isdisjoint(names)
+        # A negative number is a very large one here.
+        if is_setting and any(n > LARGEST_SETTING for n in _numbers(value)):
+            raise ValueError("a stride, pad or size out of range")
+
+
+def _check_tensor(tensor):
+    dimensions = []
+    for number, value in _fields(tensor):
+        if number == DIMENSIONS:
+            dimensions += _numbers(value)
+        elif number == EXTERNAL or (number == LOCATION and value != 0):
+            raise ValueError("weights from another file")
+    if math.prod(dimensions) > len(tensor):
+        raise ValueError("a tensor that is larger than its bytes")
+
+
+def _fields(message: memoryview) -> Iterator[tuple[int, int | memoryview]]:
+    """Yield the number and value of each field of a protobuf message."""
+    place = 0
+    while place < len(message):
+        tag, place = _varint(message, place)
+        number, kind = tag >> 3, tag & 7
+        if kind == VARINT:
+            value, place = _varint(message, place)
+            yield number, value
+            continue
+        if kind == BYTES:
+            size, place = _varint(message, place)
+        elif kind in (FIXED32, FIXED64):
+            size = 4 if kind == FIXED32 else 8
+        else:
+            raise ValueError("no protobuf message")
+        if size > len(message) - place:
+            raise ValueError("truncated")
+        yield number, message[place : place + size]
+        place += size
+
+
+def _varint(message, place):
+    """Return the number that begins at a place, and the place behind it."""
+    value = 0
+    for count, byte in enumerate(message[place : place + LONGEST_VARINT]):
+        value |= (byte & 127) << (7 * count)
+        if byte < 128:
+            return value, place + count + 1
+    raise ValueError("truncated")
+
+
+def _numbers(value):
+    """Return the integers of a field that holds one, or several packed."""
+    if isinstance(value, int):
+        return [value]
+    numbers, place = [], 0
+    while place < len(value):
+        number, place = _varint(value, place)
+        numbers.append(number)
+    return numbers
+
+
+def _bytes(value):
+    if isinstance(value, int):
+        raise ValueError("no protobuf message")
+    return value
