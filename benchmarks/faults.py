@@ -183,19 +183,27 @@ def outcome(argv):
 
 
 def places_of_structure(onnx):
-    """Return the places in a graph's bytes that are no weights: names and sizes."""
-    places, view = [], memoryview(onnx)
-    base = np.frombuffer(onnx, np.uint8).__array_interface__["data"][0]
+    """Return the places in a graph's bytes that are no weights: names and sizes.
 
-    def place_of(part):
-        return np.frombuffer(part, np.uint8).__array_interface__["data"][0] - base
-
-    (model,) = (part for number, part in graph._fields(view) if number == 7)
-    for number, part in graph._fields(model):
+    Weights stand in tensors behind their sizes, in the first bytes, or in Constant
+    nodes, which ours do not have.
+    """
+    places, model = [], onnx_graph(onnx)
+    start = onnx.index(bytes(model))
+    for number, part in graph.fields(model):
         if isinstance(part, memoryview) and len(part):
-            shown = len(part) if number != graph.INITIALIZER else min(len(part), 40)
-            places += range(place_of(part), place_of(part) + shown)
+            first = start + bytes(model).index(bytes(part))
+            shown = min(len(part), 40) if number == graph.INITIALIZER else len(part)
+            places += range(first, first + shown)
     return np.array(places)
+
+
+def onnx_graph(onnx):
+    """Return the bytes of the graph in a model."""
+    for number, part in graph.fields(memoryview(onnx)):
+        if number == graph.MODEL_GRAPH and isinstance(part, memoryview):
+            return part
+    raise UserError("no graph")
 
 
 def with_graphs(content, **graphs):
@@ -266,8 +274,11 @@ def hostile(content, graphs, places, random):
 def read_models(count, random):
     """Return {outcome: how many} of mutated model files."""
     content = model_file.SHIPPED.read_bytes()
-    with h5py.File(model_file.SHIPPED) as file:
-        graphs = {n.rpartition("/")[2]: file[n][()].tobytes() for n in GRAPHS}
+    with model_file.open_hdf5(model_file.SHIPPED) as file:
+        graphs = {
+            name.rpartition("/")[2]: model_file.read_bytes(file, name)
+            for name in GRAPHS
+        }
     places = {name: places_of_structure(onnx) for name, onnx in graphs.items()}
     kinds = [mutated_graph] * 5 + [mutated_bytes] * 2 + [truncated, swapped, hostile]
     # The first is read by the digit networks alone, the other by the reader, too.
@@ -289,7 +300,7 @@ def page_of_numbers():
 
 def read_pictures(count, random):
     """Return {outcome: how many} of mutated pictures of every format."""
-    sample = cv2.imread(str(SAMPLES / "1a.jpg"))
+    sample = cv2.resize(np.asarray(cv2.imread(str(SAMPLES / "1a.jpg"))), (120, 160))
     kinds = [cv2.imencode(kind, sample)[1].tobytes() for kind in FORMATS]
 
     def make(path, number):

@@ -42,14 +42,14 @@ def check(onnx: bytes) -> None:
     if len(onnx) > LARGEST:
         raise ValueError(f"larger than {LARGEST >> 20} MiB")
     graphs = []
-    for number, value in _fields(memoryview(onnx)):
+    for number, value in fields(memoryview(onnx)):
         if number in (MODEL_TRAINING, MODEL_FUNCTIONS):
             raise ValueError("functions or training")
         if number == MODEL_GRAPH:
             graphs.append(_bytes(value))
     if len(graphs) != 1:
         raise ValueError("no graph, or several")
-    for number, value in _fields(graphs[0]):
+    for number, value in fields(graphs[0]):
         if number == NODE:
             _check_node(_bytes(value))
         elif number == INITIALIZER:
@@ -60,7 +60,7 @@ def check(onnx: bytes) -> None:
 
 def _check_node(node):
     operator = ""
-    for number, value in _fields(node):
+    for number, value in fields(node):
         if number == OPERATOR:
             operator = bytes(_bytes(value)).decode("latin-1")
         elif number == DOMAIN and bytes(_bytes(value)) not in (b"", b"ai.onnx"):
@@ -72,7 +72,7 @@ def _check_node(node):
 
 
 def _check_attribute(attribute):
-    fields = list(_fields(attribute))
+    fields = list(fields(attribute))
     names = [bytes(_bytes(value)) for number, value in fields if number == NAME]
     for number, value in fields:
         if number in (GRAPH, GRAPHS, SPARSE, SPARSES):
@@ -87,7 +87,7 @@ def _check_attribute(attribute):
 
 def _check_tensor(tensor):
     dimensions = []
-    for number, value in _fields(tensor):
+    for number, value in fields(tensor):
         if number == DIMENSIONS:
             dimensions += _numbers(value)
         elif number == EXTERNAL or (number == LOCATION and value != 0):
@@ -96,7 +96,7 @@ def _check_tensor(tensor):
         raise ValueError("a tensor that is larger than its bytes")
 
 
-def _fields(message: memoryview) -> Iterator[tuple[int, int | memoryview]]:
+def fields(message: memoryview) -> Iterator[tuple[int, int | memoryview]]:
     """Yield the number and value of each field of a protobuf message."""
     place = 0
     while place < len(message):
