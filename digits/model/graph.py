@@ -72,9 +72,9 @@ def _check_node(node):
 
 
 def _check_attribute(attribute):
-    fields = list(fields(attribute))
-    names = [bytes(_bytes(value)) for number, value in fields if number == NAME]
-    for number, value in fields:
+    parts = list(fields(attribute))
+    names = [bytes(_bytes(value)) for number, value in parts if number == NAME]
+    for number, value in parts:
         if number in (GRAPH, GRAPHS, SPARSE, SPARSES):
             raise ValueError("a graph within it, or a sparse tensor")
         if number in (TENSOR, TENSORS):
