@@ -124,8 +124,9 @@ def test_without_a_whole_checkpoint_a_run_begins_anew(content, capsys):
     cut_off(1)
     for path in resume.checkpoints(Path("out/unfinished")):
         path.write_bytes(content)
+    Path("out/unfinished/pages").write_bytes(b"of another run")
     with run_of() as run:
-        assert run.place == Place()
+        assert run.place == Place() and not run.folder.exists()
     assert capsys.readouterr().err.count("damaged") == 2
 
 

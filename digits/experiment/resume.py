@@ -151,6 +151,8 @@ class Run(Training):
             )
         if found:
             self._restore(*found)
+        else:  # what another run has left is of no use
+            shutil.rmtree(self.folder, ignore_errors=True)
         self._handlers = {one: signal.signal(one, self._interrupted) for one in SIGNALS}
         return self
 
@@ -297,7 +299,7 @@ def parse(
         return args
     if args.restart:
         parser.error("--resume and --restart exclude each other")
-    found = newest(Path(args.output_dir, FOLDER))
+    found = newest(Path(args.output_dir, FOLDER), is_told=False)
     if found is None:
         raise UserError(f"{args.output_dir}: holds no unfinished run; drop --resume")
     _, head, _ = found
@@ -326,11 +328,11 @@ def checkpoints(folder: Path) -> list[Path]:
 
 
 def newest(
-    folder: Path,
+    folder: Path, is_told: bool = True
 ) -> tuple[Path, dict[str, Any], dict[str, list[np.ndarray]]] | None:
     """Return the newest whole checkpoint in a folder: its path, head and arrays.
 
-    None without one; a damaged one is named on stderr.
+    None without one; a damaged one is named on stderr if `is_told`.
     """
     for path in checkpoints(folder):
         try:
@@ -341,7 +343,8 @@ def newest(
             fault = error.strerror
         except DAMAGE:
             fault = "damaged"
-        print(f"{path}: {fault}; trying the one before", file=sys.stderr)
+        if is_told:
+            print(f"{path}: {fault}; trying the one before", file=sys.stderr)
     return None
 
 
