@@ -8,7 +8,9 @@ Prints a line for each picture: its name, its rows of digits separated by a spac
 the confidence of the least certain digit; or "no digit".
 """
 
+import contextlib
 import functools
+import itertools
 import os
 import subprocess
 import sys
@@ -19,7 +21,7 @@ import cv2
 
 from digits import UsageError, UserError
 from digits.model import model_file, onnx_file
-from digits.reading import annotate, decode, formats, parts, pipeline
+from digits.reading import annotate, appended, decode, formats, parts, pipeline
 from digits.terminal import cli, files
 from digits.terminal.lazy import LazyModule
 from digits.terminal.progress import Progress
@@ -198,6 +200,17 @@ def parse_args(argv=None):
         action="store_true",
         help="each picture holds exactly one digit: read the likeliest",
     )
+    add(
+        "--files_from",
+        metavar="FILE",
+        help="read the pictures that FILE names, one a line, however many; - is "
+        "standard input",
+    )
+    add(
+        "--append",
+        metavar="FILE",
+        help="with --json: write to FILE, and go on where it ends if it is there",
+    )
     part = parser.add_mutually_exclusive_group()
     part.add_argument(
         "--crop",
@@ -247,9 +260,14 @@ def parse_args(argv=None):
         help="write the digit networks as an ONNX file, for other programs",
     )
     args = parser.parse_args(argv)
-    if not (args.images or args.export is not None or args.browser):
+    has_pictures = args.images or args.files_from is not None
+    if not (has_pictures or args.export is not None or args.browser):
         parser.error("name a picture")
-    if args.browser and args.images:
+    if args.files_from is not None and (args.images or args.save_image or args.show):
+        parser.error("--files_from: no pictures, --save_image or --show beside it")
+    if args.append is not None and args.format != "json":
+        parser.error("--append needs --json: there each picture has a line")
+    if args.browser and has_pictures:
         parser.error("--browser takes pictures on its page: name none here")
     ending = decode.ending_of(args.save_image or "")
     if ending and ending not in WRITABLE and not os.path.isdir(args.save_image):
@@ -270,32 +288,75 @@ def main(argv=None):
     if args.browser:
         serve(args)
         return 0
-    pictures = pipeline.list_pictures(args.images)
-    targets = annotated_paths(args.save_image, pictures) if args.save_image else []
-    read_parts = parts_of(args)
-    first_parts = "", read_parts[0].name  # a file that cannot be read has no parts
-    may_be_turned = read_parts == decode.WHOLE  # a part's place says what is up
-    options = args.threshold, args.single, read_parts, may_be_turned
+    if args.append is None:
+        return read(args)
+    with contextlib.ExitStack() as stack:
+        opened = appended.opened(args.append, first_parts(args))
+        file, done = stack.enter_context(opened)
+        stack.enter_context(contextlib.redirect_stdout(file))
+        return read(args, done)
+
+
+def read(args, done=0):
+    """Read pictures and print answers; return the exit status.
+
+    done: how many pictures have been answered already.
+    """
+    pictures, targets, total = pictures_of(args)
+    whole = parts_of(args) == decode.WHOLE  # a part's place says what is up
+    options = args.threshold, args.single, parts_of(args), whole
+    # This tells of a damaged file before processes start.
+    networks = pipeline.load_networks(args.weights)
+    unread = itertools.islice(pictures, done, None)
     # Standard input belongs to this process.
-    if len(pictures) >= MANY and not targets and decode.STDIN not in pictures:
-        # This tells of a damaged file before processes start.
-        pipeline.load_networks(args.weights)
-        results = many.read_pictures(pictures, args.weights, *options)
+    if total is None or (
+        total >= MANY and not targets and decode.STDIN not in pictures
+    ):
+        results = many.read_pictures(unread, args.weights, *options)
     else:
-        networks = pipeline.load_networks(args.weights)
-        results = pipeline.read_pictures(pictures, networks, *options)
-    total = len(pictures) if len(pictures) >= BAR_FROM else 0
-    successes, remaining, target = [], iter(targets), None
+        results = pipeline.read_pictures(unread, networks, *options)
+    remaining, target, is_all_read = iter(targets), None, True
     if args.format == "csv":
         print(formats.csv_header())
-    with Progress("Reading", total) as bar:
+    with Progress("Reading", total if total and total >= BAR_FROM else 0) as bar:
+        bar.update(done)
         for result in results:
-            is_first = result.page == 1 and result.part in first_parts
+            is_first = result.page == 1 and result.part in first_parts(args)
             target = next(remaining, None) if is_first else target
             bar.clear()
-            successes.append(answer(result, args, page_path(target, result)))
+            is_all_read &= answer(result, args, page_path(target, result))
             bar.update(is_first)
-    return 0 if all(successes) else 1
+    return 0 if is_all_read else 1
+
+
+def pictures_of(args):
+    """Return the paths to read, where annotated copies go, and how many there are.
+
+    Of --files_from, paths are an iterator, and their number is None.
+    """
+    if args.files_from is not None:
+        return listed(args.files_from), [], None
+    pictures = pipeline.list_pictures(args.images)
+    targets = annotated_paths(args.save_image, pictures) if args.save_image else []
+    return pictures, targets, len(pictures)
+
+
+def listed(path):
+    """Yield the pictures that a file names, one a line; "-" is standard input."""
+    try:
+        source = sys.stdin.fileno() if path == decode.STDIN else path
+        # A name need not be valid text.
+        with open(source, encoding="utf-8", errors="surrogateescape") as lines:
+            for line in lines:
+                if name := line.rstrip("\r\n"):
+                    yield name
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read: {error.strerror}") from error
+
+
+def first_parts(args):
+    """Return the names of parts with which the answers of a picture begin."""
+    return "", parts_of(args)[0].name  # a file that cannot be read has no parts
 
 
 if __name__ == "__main__":

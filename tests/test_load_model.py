@@ -491,3 +491,60 @@ def test_the_version(capsys):
 def test_export(capsys):
     assert read(capsys, "--export", "digits.onnx") == (0, [], [])
     assert onnx.load("digits.onnx").graph.input[0].type.tensor_type.elem_type == 1
+
+
+LIST = ["1a.jpg", "gone.png", "314159a.jpg", "2b.png", "1a.jpg"]
+
+
+@pytest.fixture
+def listed(monkeypatch):
+    """A file that names pictures, one a line; they are read in this process."""
+
+    def in_processes(work, chunks, start, arguments, killed):
+        start(*arguments)
+        return map(work, chunks)
+
+    monkeypatch.setattr(load_model.many.pool, "in_processes", in_processes)
+    names = [str(ROOT / "assets" / "images" / name) for name in LIST]
+    Path("list.txt").write_text("\n".join([*names, "", ""]), encoding="utf-8")
+    return names
+
+
+def test_pictures_of_a_list_are_answered_in_its_order(listed, capsys):
+    assert load_model.main(["--files_from", "list.txt", "--json"]) == 1
+    found = capsys.readouterr()
+    assert [json.loads(line)["file"] for line in found.out.splitlines()] == listed
+    assert found.err == f"{listed[1]}: no such file\n"
+
+
+def test_a_list_goes_on_where_its_output_ends(listed, capsys):
+    command = ["--files_from", "list.txt", "--json", "--append", "out.jsonl"]
+    assert load_model.main(command) == 1
+    whole = Path("out.jsonl").read_bytes()
+    assert len(whole.splitlines()) == len(LIST)
+    for end in (0, 100, len(whole) // 2, len(whole) - 1, len(whole)):
+        Path("out.jsonl").write_bytes(whole[:end])
+        load_model.main(command)
+        assert Path("out.jsonl").read_bytes() == whole
+    assert capsys.readouterr().out == ""
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        (["--files_from", "x", "1.png"], "--files_from: no pictures"),
+        (["--files_from", "x", "--show"], "--files_from: no pictures"),
+        (["1.png", "--append", "x"], "--append needs --json"),
+        (["--browser", "--files_from", "x"], "--browser takes pictures on its page"),
+    ],
+)
+def test_flags_of_lists(flags, message, capsys):
+    with pytest.raises(SystemExit, match="2"):
+        load_model.main(flags)
+    assert message in capsys.readouterr().err
+
+
+def test_a_list_that_is_not_there(capsys):
+    assert load_model.main(["--files_from", "gone.txt"]) == 1
+    message = "error: gone.txt: cannot be read: No such file or directory\n"
+    assert capsys.readouterr().err == message

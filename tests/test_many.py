@@ -1,3 +1,5 @@
+import importlib
+
 import numpy as np
 import pytest
 
@@ -14,7 +16,7 @@ def in_this_process(monkeypatch):
     """Chunks are read in this process; the list holds how many each has."""
     sizes = []
 
-    def in_processes(work, chunks, start, arguments):
+    def in_processes(work, chunks, start, arguments, killed):
         start(*arguments)
         for chunk in chunks:
             sizes.append(len(chunk))
@@ -75,3 +77,30 @@ def test_processes_read_as_one_does(networks, monkeypatch, threshold, single):
     together = list(many.read_pictures(paths, model_file.SHIPPED, threshold, single))
     assert [reading.file for reading in together] == paths
     assert_alike(together, alone)
+
+
+@pytest.mark.slow
+def test_a_picture_that_ends_its_process_is_named(monkeypatch, tmp_path):
+    """The others of its chunk are read."""
+    monkeypatch.setattr(pipeline, "PICTURES_AT_ONCE", 4)
+    ending = tmp_path / "ending.py"
+    ending.write_text(KILLER, encoding="utf-8")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.setattr(many, "_read", importlib.import_module("ending").read)
+    names = [str(IMAGES / name) for name in ("2b.png", "3b.png")]
+    paths = [*names, "killer.png", *names, *names]
+    found = list(many.read_pictures(paths, model_file.SHIPPED, 0.5))
+    assert [reading.file for reading in found] == paths
+    errors = [reading.error for reading in found]
+    assert errors == [None, None, many.KILLED, None, None, None, None]
+
+
+KILLER = """
+import os, signal
+from digits.reading import many
+_read = many._read
+def read(paths):
+    if "killer.png" in paths:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return _read(paths)
+"""

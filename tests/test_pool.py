@@ -64,6 +64,32 @@ def test_a_killed_process_is_one_line():
         list(pool.in_processes(killed, [1, 2]))
 
 
+def killed_by_three(number):
+    if number == 3:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return number
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGKILL")
+def test_the_rest_goes_on_where_a_process_is_killed():
+    found = pool.in_processes(killed_by_three, range(12), killed=lambda chunk: -chunk)
+    assert list(found) == [0, 1, 2, -3, *range(4, 12)]
+
+
+def test_few_chunks_are_taken_ahead(monkeypatch):
+    monkeypatch.setattr(pool, "cores", lambda: 1)
+    taken = []
+
+    def chunks():
+        for number in range(30):
+            taken.append(number)
+            yield number
+
+    for done, _ in enumerate(pool.in_processes(abs, chunks()), 1):
+        assert done <= len(taken) <= done + pool.AHEAD
+    assert len(taken) == done == 30
+
+
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no process groups")
 def test_processes_leave_when_their_parent_is_killed(tmp_path):
     (tmp_path / "wait.py").write_text(

@@ -3,7 +3,8 @@
 On small pictures OpenCV itself uses one core only.
 """
 
-from collections.abc import Iterator, Sequence
+import itertools
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from digits.reading import pipeline
@@ -11,11 +12,12 @@ from digits.reading.decode import WHOLE, Part
 from digits.reading.pipeline import Reading
 from digits.terminal import pool
 
+KILLED = "reading it ended a process: out of memory, or damaged"
 WORKER = {}  # what each process keeps: the arguments of pipeline.read_pictures
 
 
 def read_pictures(
-    paths: Sequence[str | Path],
+    paths: Iterable[str | Path],
     weights: str | Path,
     threshold: float,
     single: bool = False,
@@ -24,14 +26,28 @@ def read_pictures(
 ) -> Iterator[Reading]:
     """Yield the Readings of pipeline.read_pictures, in order, but without pictures.
 
-    weights: the model file, which each process opens; threshold: 0 to 1. Raises
-    UserError as `pool.in_processes` does.
+    paths: any number, of which few are taken ahead; weights: the model file, which each
+    process opens; threshold: 0 to 1. A picture that ends its process gives a Reading
+    with an error.
     """
-    count = pipeline.PICTURES_AT_ONCE
-    chunks = [paths[first : first + count] for first in range(0, len(paths), count)]
     arguments = weights, threshold, single, parts, may_be_turned
-    for readings in pool.in_processes(_read, chunks, _open, arguments):
+
+    def killed(chunk):
+        if len(chunk) == 1:
+            return [Reading(str(chunk[0]), error=KILLED)]
+        halves = chunk[: len(chunk) // 2], chunk[len(chunk) // 2 :]
+        found = pool.in_processes(_read, halves, _open, arguments, killed)
+        return list(itertools.chain.from_iterable(found))
+
+    chunks = _chunks(paths)
+    for readings in pool.in_processes(_read, chunks, _open, arguments, killed):
         yield from readings
+
+
+def _chunks(paths):
+    paths = iter(paths)
+    while chunk := list(itertools.islice(paths, pipeline.PICTURES_AT_ONCE)):
+        yield chunk
 
 
 def _open(weights, *arguments):

@@ -173,7 +173,7 @@ def _pictures_in(folder):
 
 
 def read_pictures(
-    paths: Sequence[str | Path],
+    paths: Iterable[str | Path],
     networks: Networks,
     threshold: float,
     single: bool = False,

@@ -1,5 +1,7 @@
 """Work for a process on each core."""
 
+import collections
+import itertools
 import math
 import multiprocessing
 import os
@@ -15,6 +17,7 @@ import cv2
 
 from digits import UserError
 
+AHEAD = 3  # chunks that are taken for each process, done or not
 MOST_PROCESSES = 61  # Windows allows no more
 CGROUP = Path("/sys/fs/cgroup/cpu.max")  # a container's "quota period", or "max period"
 
@@ -42,20 +45,56 @@ def in_processes(
     chunks: Iterable,
     start: Callable | None = None,
     arguments: tuple = (),
+    killed: Callable[[Any], Any] | None = None,
 ) -> Iterator[Any]:
     """Yield work(chunk) of each chunk, in order, done by a process on each core.
 
-    start: a function that each process calls first, with `arguments`. All must be what
-    another process can import. Raises UserError when a process is killed, as the system
-    does where memory is short.
+    There may be any number of chunks: few are taken ahead. start: a function that each
+    process calls first, with `arguments`. All must be what another process can import.
+    killed: returns what is yielded in place of work(chunk) where that ends its process;
+    without it, UserError is raised then, as where memory is short.
     """
+    chunks = iter(chunks)
+    waiting = collections.deque()  # chunks that were taken and have no result yet
     count = min(cores(), MOST_PROCESSES)
+    while True:
+        try:
+            with _executor(count, start, arguments) as pool:
+                yield from _results(work, chunks, waiting, pool, AHEAD * count)
+                return
+        except BrokenProcessPool as error:
+            if killed is None:
+                raise UserError(
+                    "a process was killed: is there enough memory?"
+                ) from error
+        # One of the chunks that wait did it: each gets a process of its own.
+        while waiting:
+            chunk = waiting.popleft()
+            try:
+                with _executor(1, start, arguments) as pool:
+                    result = pool.submit(work, chunk).result()
+            except BrokenProcessPool:
+                result = killed(chunk)
+            yield result
+
+
+def _executor(count, start, arguments):
     spawn = multiprocessing.get_context("spawn")
-    try:
-        with ProcessPoolExecutor(count, spawn, _begin, (start, arguments)) as pool:
-            yield from pool.map(work, chunks)
-    except BrokenProcessPool as error:
-        raise UserError("a process was killed: is there enough memory?") from error
+    return ProcessPoolExecutor(count, spawn, _begin, (start, arguments))
+
+
+def _results(work, chunks, waiting, pool, most):
+    """Yield the results of all chunks in order; at most `most` of them wait."""
+    futures = collections.deque()
+    while True:
+        for chunk in itertools.islice(chunks, most - len(waiting)):
+            waiting.append(chunk)
+            futures.append(pool.submit(work, chunk))
+        if not waiting:
+            return
+        result = futures.popleft().result()
+        waiting.popleft()
+        yield result
 
 
 def _begin(start, arguments):
