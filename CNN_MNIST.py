@@ -242,7 +242,7 @@ def parse_args(argv=None):
     if parser.parse_known_args(argv)[0].target_accuracy:
         parser.set_defaults(filters=QUICK_FILTERS, batch_size=QUICK_BATCH_SIZE)
     resume.add_flags(parser)
-    return resume.parse(parser, argv, check_flags)
+    return resume.parse(SCRIPT, parser, argv, check_flags)
 
 
 def check_flags(parser, args):

@@ -10,7 +10,6 @@ the confidence of the least certain digit; or "no digit".
 
 import contextlib
 import functools
-import itertools
 import os
 import subprocess
 import sys
@@ -288,26 +287,27 @@ def main(argv=None):
     if args.browser:
         serve(args)
         return 0
+    read_parts = parts_of(args)
     if args.append is None:
-        return read(args)
+        return read(args, read_parts)
     with contextlib.ExitStack() as stack:
-        opened = appended.opened(args.append, first_parts(args))
-        file, done = stack.enter_context(opened)
+        opened = appended.opened(args.append, first_parts(read_parts))
+        file, answered = stack.enter_context(opened)
         stack.enter_context(contextlib.redirect_stdout(file))
-        return read(args, done)
+        return read(args, read_parts, answered)
 
 
-def read(args, done=0):
+def read(args, read_parts, answered=None):
     """Read pictures and print answers; return the exit status.
 
-    done: how many pictures have been answered already.
+    read_parts: of each picture; answered: the appended.Answered that --append has.
     """
     pictures, targets, total = pictures_of(args)
-    whole = parts_of(args) == decode.WHOLE  # a part's place says what is up
-    options = args.threshold, args.single, parts_of(args), whole
+    may_be_turned = read_parts == decode.WHOLE  # a part's place says what is up
+    options = args.threshold, args.single, read_parts, may_be_turned
     # This tells of a damaged file before processes start.
     networks = pipeline.load_networks(args.weights)
-    unread = itertools.islice(pictures, done, None)
+    unread = appended.skipped(pictures, answered, args.append) if answered else pictures
     # Standard input belongs to this process.
     if total is None or (
         total >= MANY and not targets and decode.STDIN not in pictures
@@ -315,13 +315,14 @@ def read(args, done=0):
         results = many.read_pictures(unread, args.weights, *options)
     else:
         results = pipeline.read_pictures(unread, networks, *options)
-    remaining, target, is_all_read = iter(targets), None, True
+    remaining, target = iter(targets), None
+    is_all_read = not (answered and answered.has_errors)
     if args.format == "csv":
         print(formats.csv_header())
     with Progress("Reading", total if total and total >= BAR_FROM else 0) as bar:
-        bar.update(done)
+        bar.update(answered.count if answered else 0)
         for result in results:
-            is_first = result.page == 1 and result.part in first_parts(args)
+            is_first = result.page == 1 and result.part in first_parts(read_parts)
             target = next(remaining, None) if is_first else target
             bar.clear()
             is_all_read &= answer(result, args, page_path(target, result))
@@ -354,9 +355,9 @@ def listed(path):
         raise UserError(f"{path}: cannot be read: {error.strerror}") from error
 
 
-def first_parts(args):
+def first_parts(read_parts):
     """Return the names of parts with which the answers of a picture begin."""
-    return "", parts_of(args)[0].name  # a file that cannot be read has no parts
+    return "", read_parts[0].name  # a file that cannot be read has no parts
 
 
 if __name__ == "__main__":

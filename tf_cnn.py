@@ -331,8 +331,7 @@ def train(args, shape, dataset, teacher, run):
     """Return a trained Ensemble, a quick one or None, and a results.History.
 
     The Ensemble has a network for each seed and view. With --augmentation real, the
-    quick one, with half the filters, will answer first when pictures are read. run: a
-    resume.Run.
+    quick one, with half the filters, answers first when pictures are read.
     """
     history = results.History(args.tensorboard, run.rows, run.start)
     images, labels = renderings.training_set(dataset, args.augmentation, args.seed, run)
@@ -350,7 +349,8 @@ def train(args, shape, dataset, teacher, run):
             validation = averaged.validate(dataset, label)
             if number <= count:
                 history.add(epoch + 1, training, validation, number)
-        run.track(f"network {number}", [*trainer.averaged.variables.values()])
+        trained = [*trainer.averaged.variables.values()]
+        run.track(f"trained {number}", trained, f"network {number}")
         networks.append(trainer.averaged)
     quick = ensemble.Ensemble(networks[count:]) if networks[count:] else None
     return ensemble.Ensemble(networks[:count]), quick, history
@@ -364,7 +364,7 @@ def parse_args(argv=None):
     network_file.add_flags(parser)
     flags.add_model_flags(parser)
     resume.add_flags(parser)
-    return resume.parse(parser, argv, network_file.check_flags)
+    return resume.parse(network_file.SCRIPT, parser, argv, network_file.check_flags)
 
 
 def learn(args, summary, folder, run):

@@ -10,10 +10,10 @@ def line(file, **more):
     return json.dumps({"file": file} | more) + "\n"
 
 
-ONE = line("a.png", page=1)
-PAGES = line("b.tif", page=1) + line("b.tif", page=2) + line("b.tif", page=3)
+ONE = line("a.png", page=1, rows=["7"])
+PAGES = "".join(line("b.tif", page=page, rows=[]) for page in (1, 2, 3))
 GONE = line("gone.png", error="no such file")
-PARTS = line("c.png", page=1, part="date") + line("c.png", page=1, part="sum")
+PARTS = "".join(line("c.png", page=1, part=p, rows=[]) for p in ("date", "sum"))
 
 
 @pytest.mark.parametrize(
@@ -33,13 +33,27 @@ def test_the_last_picture_is_answered_again(content, kept, done, tmp_path):
     path = tmp_path / "out.jsonl"
     if content:
         path.write_text(content, encoding="utf-8")
-    with appended.opened(path, ("", "date")) as (file, count):
-        assert count == done
+    with appended.opened(path, ("", "date")) as (file, answered):
+        assert answered.count == done
+        assert answered.has_errors == ("gone" in kept)
         file.write(GONE)
     assert path.read_text(encoding="utf-8") == kept + GONE
 
 
-@pytest.mark.parametrize("content", ["a.png: 7 (99.9 %)\n", "[1]\n", "7\n", "\n"])
+OTHERS = [
+    "a.png: 7 (99.9 %)\n",
+    "[1]\n",
+    "7\n",
+    "\n",
+    '{"label": 3}\n',
+    '{"file": "a.png"}\n',
+    '{"file": 7, "rows": []}\n',
+    "one name, no newline",
+    '{"label": 3}',
+]
+
+
+@pytest.mark.parametrize("content", OTHERS)
 def test_other_lines_are_not_appended_to(content, tmp_path):
     path = tmp_path / "out.jsonl"
     path.write_text(ONE + content, encoding="utf-8")
@@ -53,3 +67,39 @@ def test_a_file_that_cannot_be_opened(tmp_path):
     refusal = pytest.raises(UserError, match="cannot be appended to: Is a directory")
     with refusal, appended.opened(tmp_path, ("",)):
         pass
+
+
+def test_only_files_are_opened(tmp_path):
+    refusal = pytest.raises(UserError, match="appended to: not a regular file")
+    with refusal, appended.opened("/dev/null", ("",)):
+        pass
+
+
+@pytest.mark.skipif(appended.fcntl is None, reason="Windows has no locks of files")
+def test_two_calls_on_a_file_are_refused(tmp_path):
+    path = tmp_path / "out.jsonl"
+    with appended.opened(path, ("",)) as (file, _):
+        refusal = pytest.raises(UserError, match="another call writes to it")
+        with refusal, appended.opened(path, ("",)):
+            pass
+        file.write(ONE)
+    assert path.read_text(encoding="utf-8") == ONE
+
+
+def answered(*names):
+    found = appended.Answered()
+    for name in names:
+        found = found.and_one(name)
+    return found
+
+
+def test_pictures_that_are_answered_are_skipped():
+    rest = appended.skipped("abcd", answered("a", "b"), "out")
+    assert list(rest) == ["c", "d"]
+    assert list(appended.skipped(["\udcff"], answered("\udcff"), "out")) == []
+
+
+@pytest.mark.parametrize("names", ["ba", "a", "ac", ""])
+def test_answers_of_another_list(names):
+    with pytest.raises(UserError, match="out: has answers of other pictures"):
+        appended.skipped(names, answered("a", "b"), "out")

@@ -524,9 +524,13 @@ def test_a_list_goes_on_where_its_output_ends(listed, capsys):
     assert len(whole.splitlines()) == len(LIST)
     for end in (0, 100, len(whole) // 2, len(whole) - 1, len(whole)):
         Path("out.jsonl").write_bytes(whole[:end])
-        load_model.main(command)
+        assert load_model.main(command) == 1  # one of them is gone
         assert Path("out.jsonl").read_bytes() == whole
     assert capsys.readouterr().out == ""
+    Path("list.txt").write_text("\n".join(listed[::-1]), encoding="utf-8")
+    assert load_model.main(command) == 1
+    assert "out.jsonl: has answers of other pictures" in capsys.readouterr().err
+    assert len(Path("out.jsonl").read_bytes().splitlines()) == len(LIST) - 1
 
 
 @pytest.mark.parametrize(

@@ -76,6 +76,15 @@ def test_the_rest_goes_on_where_a_process_is_killed():
     assert list(found) == [0, 1, 2, -3, *range(4, 12)]
 
 
+def fails():
+    raise MemoryError
+
+
+def test_processes_that_cannot_start_are_no_fault_of_the_chunks(capfd):
+    with pytest.raises(UserError, match="a process was killed"):
+        list(pool.in_processes(abs, [1, 2], fails, killed=lambda chunk: -chunk))
+
+
 def test_few_chunks_are_taken_ahead(monkeypatch):
     monkeypatch.setattr(pool, "cores", lambda: 1)
     taken = []

@@ -36,6 +36,10 @@ class Number:
     def numpy(self):
         return self.value
 
+    @property
+    def shape(self):
+        return self.value.shape
+
 
 class CutOff(BaseException):
     """What a process that is killed would not even raise."""
@@ -55,7 +59,8 @@ def learn(run, cut_off_at=None, networks=2):
     steps, numbers = 0, []
     for network in range(1, networks + 1):
         number, momentum = Number(network), Number()
-        run.track(f"network {network}", [number, momentum])
+        name = f"network {network}"
+        run.track(name, [number, momentum])
         for epoch in run.epochs(network, EPOCHS):
             (total,) = run.place.sums or (0.0,)
             for step in range(run.place.step, STEPS):
@@ -67,7 +72,7 @@ def learn(run, cut_off_at=None, networks=2):
                 steps += 1
                 run.step([total])
             run.rows.append({"network": network, "epoch": epoch, "total": total})
-        run.track(f"network {network}", [number])
+        run.track(f"trained {network}", [number], instead_of=name)
         numbers.append(float(number.value))
     return numbers
 
@@ -92,10 +97,17 @@ def test_a_run_cut_off_anywhere_ends_the_same(at, seconds):
 
 
 def test_time_goes_on(monkeypatch):
-    cut_off(5)
-    _, head, _ = resume.newest(Path("out/unfinished"))
+    now = [100.0]
+    monkeypatch.setattr(resume.time, "monotonic", lambda: now[0])
+    with pytest.raises(CutOff), run_of() as run:
+        now[0] = 160.0
+        run.keep()
+        raise CutOff
+    now[0] = 1000.0
     with run_of(resume=True) as run:
-        assert run.seconds() >= round(head["seconds"], 1)
+        assert run.seconds() == 60
+        now[0] = 1007.0
+        assert run.seconds() == 67
         assert run.summary["command"] == "x.py -s"
 
 
@@ -115,33 +127,77 @@ def test_a_damaged_checkpoint_falls_back_to_the_one_before(capsys):
     with run_of(resume=True) as run:
         assert run.place.step == 2  # not 3
         assert learn(run) == expected
-    message = f"{newest}: damaged; trying the one before\n"
+    message = f"{newest}: damaged\n"
     assert capsys.readouterr().err.count(message) == 1
 
 
 @pytest.mark.parametrize("content", [b"", b"x" * 20, b"x" * 1000])
-def test_without_a_whole_checkpoint_a_run_begins_anew(content, capsys):
+@pytest.mark.parametrize("resumes", [False, True])
+def test_checkpoints_that_are_all_damaged_stay(content, resumes, capsys):
     cut_off(1)
     for path in resume.checkpoints(Path("out/unfinished")):
         path.write_bytes(content)
-    Path("out/unfinished/pages").write_bytes(b"of another run")
-    with run_of() as run:
-        assert run.place == Place() and not run.folder.exists()
+    refusal = pytest.raises(
+        UserError, match="cannot be read; give it up: add --restart"
+    )
+    with refusal, run_of(resume=resumes):
+        pass
     assert capsys.readouterr().err.count("damaged") == 2
+    assert len(resume.checkpoints(Path("out/unfinished"))) == 2
+    Path("out/unfinished/pages").write_bytes(b"of another run")
+    with run_of(restart=True) as run:
+        run.keep()
+        assert os.listdir("out/unfinished") == ["checkpoint-00000001"]
 
 
 def test_a_file_that_is_no_checkpoint_is_named(tmp_path, capsys):
+    def head(number, text):
+        arrays = {resume.HEAD: [np.array(text)]}
+        resume.write(tmp_path / f"checkpoint-{number}", arrays)
+
     resume.write(tmp_path / "checkpoint-1", {"other": [np.arange(3)]})
+    head(2, "{}")
+    head(3, "[1]")
+    head(4, "no JSON")
     rest = b"no archive"
-    path = tmp_path / "checkpoint-2"
+    path = tmp_path / "checkpoint-5"
     path.write_bytes(hashlib.sha256(rest).digest() + rest)
-    (tmp_path / "checkpoint-3").mkdir()
-    assert resume.newest(tmp_path) is None
-    assert [line.split(": ")[1] for line in capsys.readouterr().err.splitlines()] == [
-        "Is a directory; trying the one before",
-        "damaged; trying the one before",
-        "damaged; trying the one before",
-    ]
+    (tmp_path / "checkpoint-6").mkdir()
+    with pytest.raises(UserError, match="cannot be read"):
+        resume.newest(tmp_path)
+    faults = [line.split(": ")[1] for line in capsys.readouterr().err.splitlines()]
+    assert faults == ["Is a directory", *["damaged"] * 5]
+
+
+def test_nothing_is_given_up_before_the_new_run_begins():
+    cut_off(5)
+    with pytest.raises(UserError), run_of(restart=True):
+        raise UserError("gone.hdf5: no such file")
+    with run_of(resume=True) as run:
+        assert learn(run) == learn(Training())
+
+
+def test_a_run_that_has_ended_meanwhile_is_not_begun_anew():
+    refusal = pytest.raises(UserError, match="out: its unfinished run has ended")
+    with refusal, run_of(resume=True):
+        pass
+
+
+def test_a_lock_that_is_none(tmp_path):
+    Path("out/.lock").mkdir(parents=True)
+    with pytest.raises(UserError, match=r"out/.lock: "), run_of():
+        pass
+
+
+def test_other_versions_and_networks_are_refused(monkeypatch):
+    cut_off(5)
+    refusal = pytest.raises(UserError, match="out: its unfinished run is of another")
+    with refusal, run_of(resume=True) as run:
+        run.track("network 1", [Number()])
+    monkeypatch.setattr(resume, "versions", lambda: {"python": "2"})
+    refusal = pytest.raises(UserError, match="out: its unfinished run needs the")
+    with refusal, run_of(resume=True):
+        pass
 
 
 def test_an_unfinished_run_is_resumed_or_given_up():
@@ -187,15 +243,19 @@ def test_what_takes_long_is_made_once():
     assert kept(restart=True) == 3
 
 
-def test_a_full_disk_costs_the_checkpoints_only(monkeypatch, capsys):
-    def full(path, content):
+@pytest.mark.parametrize("name", ["write_bytes", "make_folder"])
+def test_a_full_disk_costs_the_checkpoints_only(name, monkeypatch, capsys):
+    def full(path, *_):
         raise UserError(f"{path}: not written: No space left on device")
 
-    monkeypatch.setattr(files, "write_bytes", full)
-    with run_of() as run:
+    with pytest.raises(CutOff), run_of() as run:
+        monkeypatch.setattr(files, name, full)
         assert [*run.kept("pages", lambda: [np.arange(2)])[0]] == [0, 1]
         assert learn(run) == learn(Training())
-    assert "No space left on device; the run goes on without" in capsys.readouterr().err
+        raise CutOff
+    printed = capsys.readouterr().err
+    assert "No space left on device; the run goes on without" in printed
+    assert "--resume" not in printed  # there is nothing to resume
 
 
 @pytest.mark.parametrize("received", [signal.SIGINT, signal.SIGTERM])
@@ -231,16 +291,14 @@ def test_without_steps_a_signal_does_not_wait():
 
 
 SCRIPTS = [tf_cnn, CNN_MNIST]
+SAVED = ["-s", "1", "-w", "a.hdf5"]
 
 
 def begun(script):
     """Let a run of a script be cut off before its first step."""
-    args = script.parse_args([*TINY, "--seed", "4", "--output_dir", "out"])
-    summary = {
-        "script": script.__name__ + ".py",
-        "command": "",
-        "arguments": vars(args),
-    }
+    args = script.parse_args([*TINY, *SAVED, "--seed", "4", "--output_dir", "out"])
+    name = f"{script.__name__}.py"
+    summary = {"script": name, "command": "", "arguments": vars(args)}
     Path("out").mkdir()
     with pytest.raises(CutOff), Run("out", args, summary) as run:
         run.keep()
@@ -259,6 +317,12 @@ def test_flags_are_those_that_the_run_began_with(script, capsys, monkeypatch):
     assert "--epochs: the run began with 1; drop the flag" in capsys.readouterr().err
     with pytest.raises(SystemExit, match="2"):
         script.parse_args([*again, "--restart"])
+    args = script.parse_args([*again, "-w", "b.hdf5", "--checkpoint_seconds", "5"])
+    assert (args.save_weights, args.checkpoint_seconds) == ("b.hdf5", 5)
+    (other,) = set(SCRIPTS) - {script}
+    assert other.main(again) == 1
+    message = f"out: holds an unfinished run of {script.__name__}.py"
+    assert message in capsys.readouterr().err
     assert script.main(["--resume", "--output_dir", "other"]) == 1
     assert "other: holds no unfinished run" in capsys.readouterr().err
     Path("elsewhere").mkdir()

@@ -23,7 +23,9 @@ ACTIVATIONS = [
     "tanh",
     "sigmoid",
 ]
-RESULTS = 16 << 20  # bytes: more than results, figures and checkpoints of a run take
+RESULTS = (
+    16 << 20
+)  # bytes: more than the results, figures and checkpoints of a network take
 # Of a flag that is 0 or 1; without a value it is 1.
 SWITCH = {"type": int, "nargs": "?", "const": 1, "choices": (0, 1)}
 

@@ -25,6 +25,7 @@ import numpy as np
 
 from digits import UserError
 from digits.experiment import flags
+from digits.experiment.results import versions
 from digits.terminal import files
 from digits.terminal.cli import number
 from digits.terminal.lazy import LazyModule
@@ -36,13 +37,16 @@ PREFIX = "checkpoint-"
 KEPT = 2  # checkpoints
 LARGEST = 4 << 30  # bytes of a checkpoint, or of what is kept beside it
 HEAD = "head"  # the array whose text says what a checkpoint is of
-DAMAGE = KeyError, ValueError, EOFError, zipfile.BadZipFile
-OWN_FLAGS = {"resume", "restart", "output_dir"}
+DAMAGE = AttributeError, KeyError, ValueError, EOFError, zipfile.BadZipFile
+RUN_FLAGS = {"resume", "restart", "output_dir"}
+FREE_FLAGS = {"save_weights", "checkpoint_seconds"}  # a resumed run may change them
 SIGNALS = signal.SIGINT, signal.SIGTERM
 
 
 class Variable(Protocol):
     """A variable of TensorFlow or Keras."""
+
+    shape: Any
 
     def assign(self, value: np.ndarray) -> Any:
         """Set its value."""
@@ -87,8 +91,10 @@ class Training:
         """Return arrays that take long to make; a Run keeps them as `name`."""
         return list(make())
 
-    def track(self, name: str, variables: Sequence[Variable]) -> None:
-        """Keep variables from now on, in place of others of that name.
+    def track(
+        self, name: str, variables: Sequence[Variable], instead_of: str = ""
+    ) -> None:
+        """Keep variables from now on, instead of others, by their names.
 
         Those of a resumed Run get the values that they had.
         """
@@ -118,8 +124,8 @@ class Run(Training):
 
     folder: for results; args: the script's flags; summary: as results.new_summary
     returns it, which gets the command with which the run began. Raises UserError where
-    another run has the folder, and where an unfinished one is neither resumed nor given
-    up.
+    another run has the folder, where an unfinished one is neither resumed nor given up,
+    and where that is of other versions.
     """
 
     def __init__(
@@ -134,27 +140,40 @@ class Run(Training):
         self._defers = self._is_stopped = False
 
     def __enter__(self) -> Self:
-        self._lock = filelock.FileLock(self.folder.parent / ".lock", timeout=0)
+        where = self.folder.parent
+        self._lock = filelock.FileLock(where / ".lock", timeout=0)
         try:
             self._lock.acquire()
         except filelock.Timeout as error:
-            where = self.folder.parent
             raise UserError(f"{where}: another run writes to this folder") from error
-        if self.args.restart:
-            shutil.rmtree(self.folder, ignore_errors=True)
-        found = newest(self.folder)
-        if found and not self.args.resume:
+        except OSError as error:
+            raise UserError(f"{where / '.lock'}: {error.strerror}") from error
+        try:
+            self._begin()
+        except BaseException:
             self._lock.release()
-            raise UserError(
-                f"{self.folder.parent}: holds an unfinished run; go on with it:\n"
-                f"  {self.resuming()}\nor give it up: add --restart"
-            )
-        if found:
-            self._restore(*found)
-        else:  # what another run has left is of no use
-            shutil.rmtree(self.folder, ignore_errors=True)
+            raise
         self._handlers = {one: signal.signal(one, self._interrupted) for one in SIGNALS}
         return self
+
+    def _begin(self):
+        """Go on from the newest checkpoint, or see that there is none in the way."""
+        where = self.folder.parent
+        if self.args.restart:
+            return
+        found = newest(self.folder)
+        if self.args.resume:
+            if found is None:
+                raise UserError(
+                    f"{where}: its unfinished run has ended; see its results"
+                )
+            self._restore(*found)
+        elif found:
+            raise UserError(
+                f"{where}: holds an unfinished run; go on with it:\n"
+                f"  {resuming(found[1]['summary']['script'], where)}\n"
+                "or give it up: add --restart"
+            )
 
     def __exit__(
         self,
@@ -166,15 +185,10 @@ class Run(Training):
             signal.signal(one, handler)
         if kind is None:
             shutil.rmtree(self.folder, ignore_errors=True)
-        elif self._number:
-            print(f"\ngo on with:\n  {self.resuming()}", file=sys.stderr)
+        elif self._number and checkpoints(self.folder):
+            command = resuming(self.summary["script"], self.folder.parent)
+            print(f"\ngo on with:\n  {command}", file=sys.stderr)
         self._lock.release()
-
-    def resuming(self) -> str:
-        """Return the command that resumes the run."""
-        return flags.command_of(
-            self.summary["script"], "--resume", "--output_dir", self.folder.parent
-        )
 
     def kept(
         self, name: str, make: Callable[[], Sequence[np.ndarray]]
@@ -187,20 +201,32 @@ class Run(Training):
             return read(path)[name]
         made = list(make())
         try:
+            size = sum(array.nbytes for array in made)
+            files.check_space(self.folder, size + flags.RESULTS)
             write(path, {name: made})
         except UserError as error:
             print(f"{error}; the run goes on without", file=sys.stderr)
         return made
 
-    def track(self, name: str, variables: Sequence[Variable]) -> None:
-        """Keep variables from now on, in place of others of that name.
+    def track(
+        self, name: str, variables: Sequence[Variable], instead_of: str = ""
+    ) -> None:
+        """Keep variables from now on, instead of others.
 
-        They get the values that the checkpoint has, if it has as many of that name.
+        They get the values that the checkpoint has. Raises UserError where those are of
+        other variables.
         """
+        self._tracked.pop(instead_of, None)
         self._tracked[name] = list(variables)
-        if len(self._values.get(name, ())) == len(variables):
-            for variable, value in zip(variables, self._values.pop(name), strict=True):
-                variable.assign(value)
+        values = self._values.pop(name, None)
+        if values is None:
+            return
+        shapes = [tuple(variable.shape) for variable in variables]
+        if [value.shape for value in values] != shapes:
+            where = self.folder.parent
+            raise UserError(f"{where}: its unfinished run is of another network")
+        for variable, value in zip(variables, values, strict=True):
+            variable.assign(value)
 
     def epochs(self, network: int, count: int) -> Iterator[int]:
         """Yield the epochs, from 0 on, that a network has yet to make, of `count`.
@@ -228,6 +254,7 @@ class Run(Training):
         head = {
             "summary": self.summary,
             "directory": os.getcwd(),
+            "versions": versions(),
             "place": self.place,
             "rows": self.rows,
             "seconds": time.monotonic() - self.start,
@@ -235,14 +262,16 @@ class Run(Training):
         arrays = {HEAD: [np.array(json.dumps(head))]}
         for name, variables in self._tracked.items():
             arrays[name] = [np.asarray(variable.numpy()) for variable in variables]
+        if not self._number:  # what another run has left is of no use
+            shutil.rmtree(self.folder, ignore_errors=True)
         self._number += 1
-        files.make_folder(self.folder)
         try:
             write(self.folder / f"{PREFIX}{self._number:08d}", arrays)
-        except UserError as error:  # a full disk: better learned than lost
+            halves = self.folder.glob(".*.partial")
+            for path in [*checkpoints(self.folder)[KEPT:], *halves]:
+                path.unlink()
+        except (UserError, OSError) as error:  # a full disk: better learned than lost
             print(f"\n{error}; the run goes on without", file=sys.stderr)
-        for path in [*checkpoints(self.folder)[KEPT:], *self.folder.glob(".*.partial")]:
-            path.unlink()
         self._written_at = time.monotonic()
         if self._is_stopped:
             raise KeyboardInterrupt
@@ -255,6 +284,9 @@ class Run(Training):
         print("\nstopping after this step", file=sys.stderr)
 
     def _restore(self, path, head, values):
+        where = self.folder.parent
+        if (found := head["versions"]) != versions():
+            raise UserError(f"{where}: its unfinished run needs the versions {found}")
         self._number = int(path.name.removeprefix(PREFIX))
         self._values, self.rows = values, head["rows"]
         self.place = Place(*head["place"])
@@ -283,15 +315,22 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def resuming(script: str, folder: Path) -> str:
+    """Return the command that resumes a script's run; folder: its --output_dir."""
+    return flags.command_of(script, "--resume", "--output_dir", folder)
+
+
 def parse(
+    script: str,
     parser: argparse.ArgumentParser,
     argv: Sequence[str] | None,
     check: Callable[[argparse.ArgumentParser, argparse.Namespace], object],
 ) -> argparse.Namespace:
     """Return the flags of a run: those given, or with --resume those it began with.
 
-    check: ends with a usage error where flags disagree. A flag that contradicts the
-    run's is a usage error too. Raises UserError where there is no run to resume.
+    script: its name; check: ends with a usage error where flags disagree. A flag that
+    contradicts the run's is a usage error too, but for where it is saved. Raises
+    UserError where there is no run of the script to resume.
     """
     args = parser.parse_args(argv)
     if not args.resume:
@@ -302,15 +341,20 @@ def parse(
     found = newest(Path(args.output_dir, FOLDER), is_told=False)
     if found is None:
         raise UserError(f"{args.output_dir}: holds no unfinished run; drop --resume")
-    _, head, _ = found
+    head = found[1]
+    begun, other = head["summary"]["arguments"], head["summary"]["script"]
+    if other != script:
+        raise UserError(f"{args.output_dir}: holds an unfinished run of {other}")
     if head["directory"] != os.getcwd():
         raise UserError(f"{args.output_dir}: resume it in {head['directory']}")
-    begun = head["summary"]["arguments"]
-    for name in sorted(given(parser, argv) - OWN_FLAGS):
+    names = given(parser, argv)
+    for name in sorted(names - RUN_FLAGS - FREE_FLAGS):
         if getattr(args, name) != begun[name]:
             parser.error(f"--{name}: the run began with {begun[name]}; drop the flag")
-    own = {name: getattr(args, name) for name in OWN_FLAGS}
-    return argparse.Namespace(**begun | own)
+    own = {name: getattr(args, name) for name in RUN_FLAGS | (FREE_FLAGS & names)}
+    args = argparse.Namespace(**begun | own)
+    check(parser, args)
+    return args
 
 
 def given(parser: argparse.ArgumentParser, argv: Sequence[str] | None) -> set[str]:
@@ -332,19 +376,29 @@ def newest(
 ) -> tuple[Path, dict[str, Any], dict[str, list[np.ndarray]]] | None:
     """Return the newest whole checkpoint in a folder: its path, head and arrays.
 
-    None without one; a damaged one is named on stderr if `is_told`.
+    None where there are no checkpoints. A damaged one is named on stderr if `is_told`;
+    raises UserError where all are.
     """
-    for path in checkpoints(folder):
+    paths = checkpoints(folder)
+    for path in paths:
         try:
             arrays = read(path)
-            (head,) = arrays.pop(HEAD)
-            return path, json.loads(str(head)), arrays
+            (text,) = arrays.pop(HEAD)
+            head = json.loads(str(text))
+            if not {"summary", "directory", "versions", "place"} <= head.keys():
+                raise ValueError("no head")
+            return path, head, arrays
         except OSError as error:
             fault = error.strerror
         except DAMAGE:
             fault = "damaged"
         if is_told:
-            print(f"{path}: {fault}; trying the one before", file=sys.stderr)
+            print(f"{path}: {fault}", file=sys.stderr)
+    if paths:
+        raise UserError(
+            f"{folder.parent}: its unfinished run cannot be read; give it up: "
+            "add --restart"
+        )
     return None
 
 

@@ -74,6 +74,8 @@ def _check_node(node):
 def _check_attribute(attribute):
     parts = list(fields(attribute))
     names = [bytes(_bytes(value)) for number, value in parts if number == NAME]
+    if [number for number, _ in parts].count(TENSOR) > 1:
+        raise ValueError("a tensor in parts")  # which protobuf would join
     for number, value in parts:
         if number in (GRAPH, GRAPHS, SPARSE, SPARSES):
             raise ValueError("a graph within it, or a sparse tensor")

@@ -1,54 +1,122 @@
 """JSON lines of readings that go on where an earlier, interrupted call ended."""
 
+import hashlib
 import json
-from collections.abc import Iterator, Sequence
+import os
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TextIO
+from typing import Any, NamedTuple, TextIO
 
 from digits import UserError
+from digits.terminal import files
+
+try:
+    import fcntl
+except ImportError:  # Windows has none: there two calls may write to one file
+    fcntl = None
+
+BEGINNING = b'{"file": "'  # of every line
+
+
+class Answered(NamedTuple):
+    """What a file has answers of.
+
+    count: how many pictures; digest: of their names, in order; has_errors: whether one
+    of them could not be read.
+    """
+
+    count: int = 0
+    digest: bytes = b""
+    has_errors: bool = False
+
+    def and_one(self, name: str, has_error: bool = False) -> "Answered":
+        """Return the Answered with one more picture."""
+        digest = hashlib.sha256(self.digest + os.fsencode(name)).digest()
+        return Answered(self.count + 1, digest, self.has_errors or has_error)
 
 
 @contextmanager
 def opened(
     path: str | Path, first_parts: Sequence[str]
-) -> Iterator[tuple[TextIO, int]]:
-    """Open a file to append to; yield it, and how many pictures it has answers of.
+) -> Iterator[tuple[TextIO, Answered]]:
+    """Open a file to append to; yield it, and what it has answers of.
 
     The last picture's lines are cut off, since some may be missing: it is read again.
     first_parts: the names of parts with which the lines of a picture begin. Raises
-    UserError where the file cannot be written, or holds other lines.
+    UserError where the file cannot be written, where another call writes to it, and
+    where it holds other lines.
     """
     try:
-        with open(path, "a+b") as file:
-            file.seek(0)
-            end, count = _end_of_whole(file, path, first_parts)
-            file.truncate(end)
-        with open(path, "a", encoding="utf-8") as file:
-            yield file, count
+        if os.path.exists(path):
+            files.size_of(path)  # it is no device or pipe
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o666)
     except OSError as error:
-        if error.filename is None:  # it was not opening this file that failed
-            raise
         raise UserError(f"{path}: cannot be appended to: {error.strerror}") from error
+    with open(descriptor, "a", encoding="utf-8", newline="\n") as file:
+        if fcntl:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError as error:
+                raise UserError(f"{path}: another call writes to it") from error
+        with open(path, "rb") as lines:
+            end, answered = _whole(lines, path, first_parts)
+        file.truncate(end)
+        yield file, answered
 
 
-def _end_of_whole(file, path, first_parts):
-    """Return where the lines of the last picture begin, and how many are before it."""
-    begins = []
-    place = count = 0
-    for line in file:
-        if line.endswith(b"\n") and _begins_a_picture(line, path, first_parts):
-            begins, count = [place], count + 1
+def skipped(pictures: Iterable[str], answered: Answered, path: str) -> Iterator[str]:
+    """Return the pictures behind those that are answered.
+
+    Raises UserError, with the `path` of the answers, where they are of other pictures.
+    """
+    pictures, found = iter(pictures), Answered()
+    while found.count < answered.count:
+        name = next(pictures, None)
+        if name is None:
+            break
+        found = found.and_one(name)
+    if found[:2] != answered[:2]:
+        raise UserError(f"{path}: has answers of other pictures; name another file")
+    return pictures
+
+
+def _whole(lines, path, first_parts):
+    """Return where the last picture's lines begin, and the Answered before it."""
+    end = place = 0
+    before, name, has_error = Answered(), None, False
+    for line in lines:
+        if not line.endswith(b"\n"):
+            if line[: len(BEGINNING)] != BEGINNING[: len(line)]:
+                raise _other_lines(path)
+            break
+        answer = _answer(line, path)
+        is_first = answer.get("page", 1) == 1 and answer.get("part", "") in first_parts
+        if is_first:
+            if name is not None:
+                before = before.and_one(name, has_error)
+            end, name, has_error = place, answer["file"], False
+        elif name is None:
+            raise _other_lines(path)
+        has_error = has_error or "error" in answer
         place += len(line)
-    return (begins[0], count - 1) if begins else (0, 0)
+    return end, before
 
 
-def _begins_a_picture(line, path, first_parts):
+def _answer(line, path) -> dict[str, Any]:
+    """Return what --json has printed as a line."""
     try:
         answer = json.loads(line)
-        is_first = answer.get("page", 1) == 1
-        return is_first and answer.get("part", "") in first_parts
-    except (ValueError, AttributeError) as error:
-        raise UserError(
-            f"{path}: holds lines that --json does not print; name another file"
-        ) from error
+    except ValueError:
+        answer = None
+    if not (isinstance(answer, dict) and isinstance(answer.get("file"), str)):
+        raise _other_lines(path)
+    if "rows" not in answer and "error" not in answer:
+        raise _other_lines(path)
+    return answer
+
+
+def _other_lines(path):
+    return UserError(
+        f"{path}: holds lines that --json does not print; name another file"
+    )

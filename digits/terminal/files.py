@@ -36,7 +36,8 @@ def read_bytes(path: str | Path, largest: int) -> bytes:
     """
     if size_of(path) <= largest:
         with open(path, "rb") as file:
-            content = file.read(largest + 1)  # it may grow meanwhile
+            # It may grow meanwhile; more than there is is not asked for.
+            content = file.read(min(largest, os.fstat(file.fileno()).st_size) + 1)
         if len(content) <= largest:
             return content
     raise OSError(errno.EFBIG, f"larger than {largest >> 20} MiB", str(path))

@@ -1,6 +1,7 @@
 """Work for a process on each core."""
 
 import collections
+import contextlib
 import itertools
 import math
 import multiprocessing
@@ -64,23 +65,37 @@ def in_processes(
                 return
         except BrokenProcessPool as error:
             if killed is None:
-                raise UserError(
-                    "a process was killed: is there enough memory?"
-                ) from error
+                raise _no_process() from error
         # One of the chunks that wait did it: each gets a process of its own.
         while waiting:
-            chunk = waiting.popleft()
-            try:
-                with _executor(1, start, arguments) as pool:
-                    result = pool.submit(work, chunk).result()
-            except BrokenProcessPool:
-                result = killed(chunk)
-            yield result
+            yield _alone(work, waiting.popleft(), start, arguments, killed)
 
 
+def _alone(work, chunk, start, arguments, killed):
+    """Return work(chunk), done by a process of its own, or killed(chunk)."""
+    with _executor(1, start, arguments) as pool:
+        try:
+            pool.submit(cores).result()  # it can start
+        except BrokenProcessPool as error:
+            raise _no_process() from error
+        try:
+            return pool.submit(work, chunk).result()
+        except BrokenProcessPool:
+            return killed(chunk)
+
+
+def _no_process():
+    return UserError("a process was killed: is there enough memory?")
+
+
+@contextlib.contextmanager
 def _executor(count, start, arguments):
     spawn = multiprocessing.get_context("spawn")
-    return ProcessPoolExecutor(count, spawn, _begin, (start, arguments))
+    pool = ProcessPoolExecutor(count, spawn, _begin, (start, arguments))
+    try:
+        yield pool
+    finally:  # what has not begun is not wanted
+        pool.shutdown(cancel_futures=True)
 
 
 def _results(work, chunks, waiting, pool, most):

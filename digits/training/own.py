@@ -28,6 +28,7 @@ from digits.synthesis.render import with_renderings
 from digits.terminal import files
 from digits.terminal.progress import Progress
 from digits.training import (
+    device,
     export,
     network_file,
     own_pictures,
@@ -190,6 +191,7 @@ def train(
     and where other pictures are read worse than before and --force is not given.
     """
     start = time.monotonic()
+    summary["device"] = device.choose()
     folder = folder / "own"
     files.make_folder(folder)
     path = model_file.SHIPPED if args.start is None else args.start
