@@ -54,7 +54,7 @@ def test_digits_stand_on_the_line(label):
         (left, top), (right, bottom) = extent(form)
         assert 75 <= bottom - top <= 145, form
         assert top >= -15, form
-        assert 95 <= bottom <= 125, form
+        assert 92 <= bottom <= 125, form
         assert -5 <= left <= 10, form
         assert right - left <= 120, form
 

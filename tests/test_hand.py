@@ -6,8 +6,18 @@ import pytest
 
 from digits.model.reader import MARKS, SIGNS
 from digits.reading.normalise import normalise
-from digits.synthesis.hand import CURVE, HABIT, NO_MARK, Hand, bounds, curve, extent
+from digits.synthesis.hand import (
+    CURVE,
+    HABIT,
+    NO_MARK,
+    SWINGS,
+    Hand,
+    bounds,
+    curve,
+    extent,
+)
 from digits.synthesis.skeleton import skeletons
+from digits.synthesis.strokes import parse
 
 DIGITS = "0123456789"
 
@@ -66,10 +76,39 @@ def test_digits_stand_from_left_to_right(examples, seed):
 
 
 def test_digits_stand_on_the_base_line(examples):
-    hand = writer(examples, uneven=(0, 0), wobble=0, tremble=0)
+    still = {"uneven": (0, 0), "wobble": 0, "tremble": 0, "swings": 0, "joins": 0}
+    hand = writer(examples, **still)
     for glyph in hand.number(DIGITS):
         _, top, _, bottom = bounds(glyph.segments)
-        assert -0.15 < top < 0.1 and 0.95 < bottom < 1.25, MARKS[glyph.mark]
+        assert -0.15 < top < 0.25 and 0.95 < bottom < 1.25, MARKS[glyph.mark]
+
+
+def test_a_hasty_hand_rounds_corners_and_does_not_lift_the_pen(examples):
+    bar, stem = parse(["0,0 50,0 50,0 20,100", "10,50 60,50"])
+    careful = writer(examples, rounds=0, drags=0).hasty([bar, stem])
+    assert [part.tolist() for part in careful] == [bar.tolist(), stem.tolist()]
+    (hasty,) = writer(examples, rounds=1, drags=1).hasty([bar, stem])
+    assert hasty.tolist() == [*bar[[0, 2, 3]].tolist(), *stem.tolist()]
+
+
+def test_swings_continue_the_ends_of_strokes_only(examples):
+    points = np.column_stack([np.zeros(21), np.linspace(0, 1, 21)])
+    stem = np.stack([points[:-1], points[1:]], axis=1).astype(np.float32)
+    for seed in range(20):
+        hand = writer(examples, seed, swings=1)
+        swung = hand.swung(stem)
+        np.testing.assert_array_equal(swung[: len(stem)], stem)
+        left, top, right, bottom = bounds(swung)
+        reach = SWINGS[1] + 0.01
+        assert -reach < left and right < reach
+        assert -reach < top and bottom < 1 + reach
+        assert any((swung[len(stem) :] == end).all(axis=-1).any() for end in stem[0])
+    angles = np.linspace(0, 2 * np.pi, 20)
+    ring = np.stack([np.cos(angles), np.sin(angles)], axis=1).astype(np.float32)
+    ring[-1] = ring[0]
+    ring = np.stack([ring[:-1], ring[1:]], axis=1)
+    np.testing.assert_array_equal(writer(examples, swings=1).swung(ring), ring)
+    np.testing.assert_array_equal(writer(examples, swings=0).swung(stem), stem)
 
 
 def test_a_comb_spaces_digits_evenly(examples):

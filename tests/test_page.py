@@ -210,7 +210,7 @@ def test_kinds(examples, kind):
         "rows": (0, page.MOST_MARKS),
         "one_number": (1, 16),
         "boxed": (1, 11),
-        "one_digit": (1, 1),
+        "one_digit": (1, 3),  # neighbours may be seen whole
         "no_digit": (0, 1),  # a lone sign
     }[kind]
     assert least <= min(counts) and max(counts) <= most
@@ -223,7 +223,7 @@ def test_some_sheets_without_a_digit_are_empty(examples):
         sheet = Sheet(np.random.default_rng(seed))
         page.no_digit(sheet, Hand(examples, sheet.random))
         empty.append(not (sheet.glyphs or sheet.printing))
-    assert np.mean(empty) == pytest.approx(0.28, abs=0.09)
+    assert np.mean(empty) == pytest.approx(0.2, abs=0.07)
 
 
 def test_a_lone_sign_is_a_mark(examples):
@@ -306,8 +306,8 @@ def test_bars_stand_between_the_boxes_of_some_combs(monkeypatch):
         sheet = sheet_of(seed)
         comb(sheet, np.array([10, 5, 130, 40]), 4)
         alone += sum(map(len, sheet.printing)) <= 4  # no more than a frame
-    assert alone / 500 == pytest.approx(0.4 * 0.6, abs=0.06)
-    assert len(printed) / 500 == pytest.approx(0.4, abs=0.06)
+    assert alone / 500 == pytest.approx(0.45 * 0.6, abs=0.06)
+    assert len(printed) / 500 == pytest.approx(0.45, abs=0.06)
     # Some stand at both ends too.
     assert {len(middles) for middles, *_ in printed} == {3, 5}
     middles, top, bottom = next(found for found in printed if len(found[0]) == 3)
@@ -327,9 +327,15 @@ def test_bars_are_solid():
         serifs += is_level.any()
         ink = page.drawn(lines[is_upright], 0.7)
         for middle in (30, 80):
-            across = ink[19:21, middle - 12 : middle + 12]
+            own = is_upright & (abs(lines[:, 0, 0] - middle) < 12)
+            y = lines[own, :, 1]
+            upper, lower = y.min(axis=1).max(), y.max(axis=1).min()
+            if lower - upper < 4:  # a stub, of which nothing but worn ends is left
+                continue
+            row = int((upper + lower) / 2)
+            across = ink[row : row + 1, middle - 12 : middle + 12]
             left, _, right, _ = ink_box(across)
-            assert (across[:, left:right] > 0.3).all()  # without gaps
+            assert (across[:, left:right] > 0.3).mean() > 0.8  # hardly a gap
             assert abs((left + right) / 2 - 12) <= 2
             widths.add(int(right - left))
         lengths.add(round(float(np.ptp(lines[is_upright][:, :, 1])) / 4))

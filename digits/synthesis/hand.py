@@ -22,6 +22,12 @@ ZERO = 0.45, 0.9  # … by so much
 SLANTS = 0.22, 0.5  # standard deviation: of most writers, and of some
 PROPORTIONS = 0.25, 0.12  # standard deviation: of a writer's, of a digit's to them
 HABIT = 0.6  # share of digits that repeat the writer's own example
+FAST = 0.35  # share of writers who round the corners of their forms …
+UNLIFTED = 0.15  # … and of those who do not always lift the pen within a digit
+SWUNG = 0.4  # share of writers whose pen lands and leaves in a swing …
+SWINGS = 0.04, 0.2  # … so long …
+TURN = 0.7  # … that turns by so much: standard deviation, radians
+NEAR_END = 0.12  # from a stroke's end: so far, its direction is that of the end
 JOINED = 0.3  # share of writers who join some digits
 FARTHEST_JOINT = 0.9  # digits farther apart are not joined
 GAPS = (-0.08, 0.06), (0.05, 0.3), (0.3, 1.0)  # between digits: tight, normal, wide …
@@ -69,6 +75,9 @@ class Hand:
         self.proportions = random.normal(0, PROPORTIONS[0], 2)
         self.wobble = random.uniform(0, 0.05)
         self.uneven = random.uniform(0, 0.1), random.uniform(0, 0.1)  # size, base line
+        self.rounds = random.uniform(0.2, 1) if random.random() < FAST else 0
+        self.drags = random.uniform(0.2, 0.8) if random.random() < UNLIFTED else 0
+        self.swings = random.uniform(0.2, 0.8) if random.random() < SWUNG else 0
         self.joins = random.uniform(0, 0.5) if random.random() < JOINED else 0
         self.gap = random.uniform(*GAPS[random.choice(3, p=GAP_SHARES)])
         is_small = random.random() < SMALL_ZEROS
@@ -122,7 +131,10 @@ class Hand:
     def glyph(self, character: str) -> np.ndarray:
         """Return a digit or sign, upright."""
         random = self.random
-        glyph = self.bent(self.proportioned(self.example(character)))
+        glyph = self.example(character)
+        if character in DIGITS:
+            glyph = self.swung(glyph)
+        glyph = self.bent(self.proportioned(glyph))
         size = self.sizes.get(character, 1) * np.exp(random.normal(0, self.uneven[0]))
         stretch = np.exp(random.normal(0, 0.08))
         glyph *= np.array([size * stretch * self.aspect, size], np.float32)
@@ -145,12 +157,41 @@ class Hand:
             number = int(random.integers(1 << 30))
         if own or character not in DIGITS:
             alternatives = FORMS[character]
-            return self.drawn(alternatives[number % len(alternatives)])
+            form = alternatives[number % len(alternatives)]
+            return self.drawn(form if character in forms.SIGNS else self.hasty(form))
         alternatives = self.skeletons[int(character)]
         digit = alternatives[number % len(alternatives)]
         if character == "7" and random.random() < CROSSED:
             return np.concatenate([digit, self.bar(digit)])
         return digit
+
+    def hasty(self, form: list[np.ndarray]) -> list[np.ndarray]:
+        """Return a form's strokes with fewer corners, some of them run together."""
+        random, strokes = self.random, []
+        for points in form:
+            is_corner = np.append((points[1:] == points[:-1]).all(axis=1), False)
+            is_kept = ~is_corner | (random.random(len(points)) >= self.rounds)
+            is_dragged = strokes and random.random() < self.drags
+            before = [strokes.pop()] if is_dragged else []
+            strokes.append(np.concatenate([*before, points[is_kept]]))
+        return strokes
+
+    def swung(self, glyph: np.ndarray) -> np.ndarray:
+        """Return a glyph with swings, as the pen lands and leaves, at free ends."""
+        points, degrees = np.unique(glyph.reshape(-1, 2), axis=0, return_counts=True)
+        parts = [glyph]
+        for end in points[degrees == 1]:
+            if self.random.random() >= self.swings:
+                continue
+            near = points[np.hypot(*(points - end).T) < NEAR_END]
+            way = end - near.mean(axis=0)
+            length = max(float(np.hypot(*way)), 1e-3)
+            first, second = np.cumsum(self.random.normal(0, TURN, 2))
+            step = way / length * self.random.uniform(*SWINGS) / 2
+            middle = end + rotated(step, first)
+            last = middle + rotated(step, first + second)
+            parts.append(curve(np.array([end, middle, last]), 3))
+        return np.concatenate(parts)
 
     def drawn(self, form: list[np.ndarray]) -> np.ndarray:
         """Return the segments of a form's strokes, drawn with a trembling hand."""
@@ -213,6 +254,12 @@ class Hand:
             return []
         middle = (end + start) / 2 + [0, self.random.normal(0, 0.08)]
         return [Glyph(curve(np.array([end, middle, start]), 3), NO_MARK)]
+
+
+def rotated(way: np.ndarray, angle: float) -> np.ndarray:
+    """Return a way (2,) turned by an angle in radians."""
+    cosine, sine = np.cos(angle), np.sin(angle)
+    return np.array([cosine * way[0] - sine * way[1], sine * way[0] + cosine * way[1]])
 
 
 def curve(points: np.ndarray, steps: int = CURVE) -> np.ndarray:

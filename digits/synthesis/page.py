@@ -150,7 +150,7 @@ def one_digit(sheet: Sheet, hand: Hand) -> None:
 def no_digit(sheet: Sheet, hand: Hand) -> None:
     """Write letters or signs, scribble, print frames, or leave the sheet empty."""
     random = sheet.random
-    kind = random.choice(6, p=(0.12, 0.3, 0.1, 0.08, 0.18, 0.22))
+    kind = random.choice(6, p=(0.12, 0.36, 0.12, 0.08, 0.14, 0.18))
     if kind > 2:  # nothing is written in the hand's size
         sheet.height = float(np.exp(random.uniform(*np.log(ALL_SIZES))))
     if kind == 0:

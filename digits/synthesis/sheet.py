@@ -12,6 +12,7 @@ SIZES = 16, 28  # the height of a digit that is read
 OFF_SIZE = 0.2  # share of the sheets whose digits are smaller or larger:
 OTHER_SIZES = (5, 12), (38, 110)
 ALL_SIZES = OTHER_SIZES[0][0], OTHER_SIZES[1][1]  # of sheets without a digit
+STUBS = 0.2  # share of the rows of bars of which only the upper or lower ends are left
 STEEP = 0.08  # share of the sheets that lie crooked
 ANGLES = 2.5, 15  # degrees, standard deviation: of other sheets, and of those
 
@@ -81,7 +82,7 @@ def comb(sheet: Sheet, box: np.ndarray, count: int) -> None:
     tooth = bottom - sheet.height * random.uniform(0.1, 0.5) if is_comb else top
     apart = sheet.height * random.choice([0, 0, 0.05])
     edges = np.linspace(left, right, count + 1)
-    if random.random() < 0.4:
+    if random.random() < 0.45:
         bars(sheet, edges if random.random() < 0.3 else edges[1:-1], top, bottom)
         if random.random() < 0.6:
             frame(sheet, box)
@@ -100,7 +101,10 @@ def bars(sheet: Sheet, middles: np.ndarray, top: float, bottom: float) -> None:
     """
     random = sheet.random
     half = sheet.height * random.uniform(0.02, 0.16)
-    shorter = random.uniform(-0.1, 0.3, 2) * (bottom - top)
+    shorter = random.uniform(-0.1, 0.3, 2)
+    if random.random() < STUBS:
+        shorter[random.integers(2)] += random.uniform(0, 0.5)
+    shorter *= bottom - top
     serif = half + sheet.height * random.uniform(0.03, 0.12)
     has_serifs, uneven = random.random() < 0.3, random.choice([0, 0.04, 0.1])
     for middle in middles:
