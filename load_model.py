@@ -20,13 +20,14 @@ import cv2
 
 from digits import UsageError, UserError
 from digits.model import model_file, onnx_file
-from digits.reading import annotate, appended, decode, formats, parts, pipeline
+from digits.reading import annotate, decode, formats, parts, pipeline
 from digits.terminal import cli, files
 from digits.terminal.lazy import LazyModule
 from digits.terminal.progress import Progress
 from digits.terminal.quiet import native_stderr_silenced
 
-# Its import takes 20 ms; only MANY pictures need it.
+# Their imports take 20 ms; only MANY pictures need them.
+appended = LazyModule("digits.reading.appended")
 many = LazyModule("digits.reading.many")
 
 MANY = 500  # pictures: from so many on, several processes are faster

@@ -122,6 +122,8 @@ def fields(message: memoryview) -> Iterator[tuple[int, int | memoryview]]:
 
 def _varint(message, place):
     """Return the number that begins at a place, and the place behind it."""
+    if place < len(message) and message[place] < 128:  # most are of one byte
+        return message[place], place + 1
     value = 0
     for count, byte in enumerate(message[place : place + LONGEST_VARINT]):
         value |= (byte & 127) << (7 * count)
