@@ -388,9 +388,7 @@ def test_an_odd_number_of_batches_is_two_equal_cycles(capsys, tmp_path):
     flags = ["--target_accuracy", "99.9", "--batch_size", "500"]
     assert CNN_MNIST.main([*TINY, *flags, "--output_dir", str(tmp_path)]) == 0
     assert len((tmp_path / "history.csv").read_text(encoding="utf-8").splitlines()) == 3
-    captured = capsys.readouterr()
-    assert "ran out of data" not in captured.out + captured.err
-    assert captured.err.count("1/1 - ") == 2
+    assert capsys.readouterr().err.count(": validation ") == 2
 
 
 @pytest.mark.parametrize("steps", [1, 2, 50])

@@ -132,11 +132,14 @@ def test_it_learns_a_hand(real_mnist, gates, briefly, capsys, monkeypatch):
     assert f"{after} of 3 right before" in capsys.readouterr().out
 
 
+MADE = {"arguments": {"output_dir": "output"}}
+
+
 def test_digit_networks_without_no_digit(tf_model):
     """Those of --augmentation mnist, to which a reader was added."""
     with model_file.open_hdf5(model_file.SHIPPED) as file:
         graph = model_file.read_bytes(file, model_file.READER)
-    reader_file.save("plain.hdf5", reader_file.read_networks(tf_model), graph, {})
+    reader_file.save("plain.hdf5", reader_file.read_networks(tf_model), graph, MADE)
     args = argparse.Namespace(seed=0, data_dir=None)
     with pytest.raises(UserError, match="digit networks know no 'no digit'"):
         own.Teacher("plain.hdf5", args, tf_cnn.ConvolutionalNetwork, tf_cnn.augment)

@@ -79,7 +79,7 @@ def _train_cycle(learner, training, args, run, cycle, cycles, label):
     images, labels = training
     size, steps = args.batch_size, steps_of(len(images), args, cycles)
     order = np.random.default_rng([args.seed, cycle // cycles]).permutation(len(images))
-    order = order[cycle % cycles * steps * size :]
+    order = np.roll(order, -(cycle % cycles) * steps * size)
     loss_sum, right, done = run.place.sums or (0.0, 0.0, 0)
     with Progress(label, steps) as bar:
         bar.update(run.place.step)
