@@ -126,7 +126,7 @@ def muon(schedule, average_decay=AVERAGE_DECAY):
     return optimizers.muon(schedule, WEIGHT_DECAY, average_decay, NEWTON_SCHULZ_STEPS)
 
 
-def compiled(learner, optimizer):
+def compile_learner(learner, optimizer):
     """Compile a keras.Model, to be trained with smoothed labels."""
     loss = keras.losses.CategoricalCrossentropy(label_smoothing=LABEL_SMOOTHING)
     # XLA takes long to compile, and is no faster on a processor.
@@ -146,7 +146,7 @@ def train(args, dataset, run):
     validation_images = upright.predict(dataset.validation_images[..., None], verbose=0)
     steps = args.epochs * keras_fit.steps_of(len(images), args)
     schedule = optimizers.OneCycle(PEAK_LEARNING_RATE, steps, WARM_UP)
-    compiled(learner, muon(schedule))
+    compile_learner(learner, muon(schedule))
     training = images, dataset.train_labels
     validation = validation_images, dataset.validation_labels
     history = keras_fit.fit(learner, training, validation, args, run)
@@ -165,7 +165,7 @@ def train_to_target(args, dataset, run):
     learner = learner_of(model)
     steps = keras_fit.steps_of(len(dataset.train_labels), args, CYCLES_PER_PASS)
     schedule = optimizers.OneCycle(QUICK_LEARNING_RATE, steps, QUICK_WARM_UP)
-    compiled(learner, muon(schedule, QUICK_AVERAGE_DECAY))
+    compile_learner(learner, muon(schedule, QUICK_AVERAGE_DECAY))
     training = dataset.train_images[..., None], dataset.train_labels
     validation = dataset.validation_images[..., None], dataset.validation_labels
     history = keras_fit.fit(learner, training, validation, args, run, CYCLES_PER_PASS)

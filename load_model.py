@@ -316,6 +316,7 @@ def read(args, read_parts, answered=None):
         results = many.read_pictures(unread, args.weights, *options)
     else:
         results = pipeline.read_pictures(unread, networks, *options)
+    begins = first_parts(read_parts)
     remaining, target = iter(targets), None
     is_all_read = not (answered and answered.has_errors)
     if args.format == "csv":
@@ -323,7 +324,7 @@ def read(args, read_parts, answered=None):
     with Progress("Reading", total if total and total >= BAR_FROM else 0) as bar:
         bar.update(answered.count if answered else 0)
         for result in results:
-            is_first = result.page == 1 and result.part in first_parts(read_parts)
+            is_first = result.page == 1 and result.part in begins
             target = next(remaining, None) if is_first else target
             bar.clear()
             is_all_read &= answer(result, args, page_path(target, result))

@@ -13,11 +13,11 @@ the counts are written to assets/results/faults.json.
 
 import collections
 import csv
+import functools
 import importlib
 import io
 import multiprocessing
 import os
-import resource
 import signal
 import sys
 import tempfile
@@ -33,7 +33,7 @@ sys.path.insert(0, str(ROOT))
 
 import load_model
 from digits import UserError
-from digits.experiment import recorded
+from digits.experiment import recorded, resume
 from digits.model import graph, model_file
 from digits.terminal import cli
 from digits.terminal.progress import Progress
@@ -138,7 +138,7 @@ def finish_with_kills(context, name, folder, seconds, random):
         if status != -signal.SIGKILL:
             raise UserError(f"{name}: status {status}")
         kills += 1
-        if list(folder.glob("unfinished/checkpoint-*")):
+        if resume.checkpoints(folder / resume.FOLDER):
             flags = ["--resume", "--output_dir", f"{folder}"]
     return kills
 
@@ -188,22 +188,15 @@ def places_of_structure(onnx):
     Weights stand in tensors behind their sizes, in the first bytes, or in Constant
     nodes, which ours do not have.
     """
-    places, model = [], onnx_graph(onnx)
-    start = onnx.index(bytes(model))
-    for number, part in graph.fields(model):
-        if isinstance(part, memoryview) and len(part):
-            first = start + bytes(model).index(bytes(part))
+    structure = graph.only_graph(onnx)
+    places, place = [], onnx.index(structure)
+    for number, part in graph.fields(structure):  # in the order of their places
+        if isinstance(part, memoryview):
+            place = onnx.index(part, place)
             shown = min(len(part), 40) if number == graph.INITIALIZER else len(part)
-            places += range(first, first + shown)
+            places += range(place, place + shown)
+            place += len(part)
     return np.array(places)
-
-
-def onnx_graph(onnx):
-    """Return the bytes of the graph in a model."""
-    for number, part in graph.fields(memoryview(onnx)):
-        if number == graph.MODEL_GRAPH and isinstance(part, memoryview):
-            return part
-    raise UserError("no graph")
 
 
 def with_graphs(content, **graphs):
@@ -216,7 +209,7 @@ def with_graphs(content, **graphs):
     return buffer.getvalue()
 
 
-def mutated_graph(content, graphs, places, random):
+def mutated_graph(content, random, graphs, places):
     """Return a model file one of whose graphs has some other bytes."""
     name = str(random.choice(list(graphs)))
     onnx = bytearray(graphs[name])
@@ -225,7 +218,7 @@ def mutated_graph(content, graphs, places, random):
     return with_graphs(content, **{name: bytes(onnx)})
 
 
-def mutated_bytes(content, graphs, places, random):
+def mutated_bytes(content, random):
     """Return a file with some other bytes, mostly at its start."""
     changed = bytearray(content)
     last = len(content) if random.random() < 0.3 else min(len(content), 4096)
@@ -234,12 +227,12 @@ def mutated_bytes(content, graphs, places, random):
     return bytes(changed)
 
 
-def truncated(content, graphs, places, random):
+def truncated(content, random):
     """Return the first bytes of a file."""
     return content[: random.integers(len(content))]
 
 
-def swapped(content, graphs, places, random):
+def swapped(content, random, graphs):
     """Return a model file whose graphs are in each other's place."""
     names = list(graphs)
     order = random.permutation(len(names))
@@ -248,10 +241,10 @@ def swapped(content, graphs, places, random):
     )
 
 
-def hostile(content, graphs, places, random):
+def hostile(content, random):
     """Return a model file with a link, a bomb or another type in a graph's place."""
     buffer = io.BytesIO(content)
-    name = f"inference/{random.choice(list(graphs))}"
+    name = str(random.choice(GRAPHS))
     with h5py.File(buffer, "a") as file:
         del file[name]
         kind = random.integers(6)
@@ -280,14 +273,20 @@ def read_models(count, random):
             for name in GRAPHS
         }
     places = {name: places_of_structure(onnx) for name, onnx in graphs.items()}
-    kinds = [mutated_graph] * 5 + [mutated_bytes] * 2 + [truncated, swapped, hostile]
+    kinds = [
+        *[functools.partial(mutated_graph, graphs=graphs, places=places)] * 5,
+        *[mutated_bytes] * 2,
+        truncated,
+        functools.partial(swapped, graphs=graphs),
+        hostile,
+    ]
     # The first is read by the digit networks alone, the other by the reader, too.
     pictures = [SAMPLES / "1a.jpg", page_of_numbers()]
     return tallied(
         "models",
         count,
         lambda path, number: path.write_bytes(
-            kinds[number % len(kinds)](content, graphs, places, random)
+            kinds[number % len(kinds)](content, random)
         ),
         lambda path, number: [str(pictures[number % 2]), "--weights", str(path)],
     )
@@ -305,7 +304,7 @@ def read_pictures(count, random):
 
     def make(path, number):
         change = truncated if number % 4 == 0 else mutated_bytes
-        path.write_bytes(change(kinds[number % len(kinds)], None, None, random))
+        path.write_bytes(change(kinds[number % len(kinds)], random))
 
     return tallied("pictures", count, make, lambda path, number: [str(path)])
 
@@ -348,6 +347,8 @@ def parse_args(argv=None):
 def main(argv=None):
     """Damage one kind of thing and count; return the exit status."""
     args = parse_args(argv)
+    import resource  # Windows has none
+
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     random = np.random.default_rng(args.seed)
     facts = PARTS[args.part](args.count or COUNTS[args.part], random)

@@ -1,7 +1,6 @@
 """Runs that are cut off and go on: `digits.experiment.resume`, and both scripts."""
 
 import argparse
-import csv
 import hashlib
 import json
 import multiprocessing
@@ -9,12 +8,12 @@ import os
 import signal
 from pathlib import Path
 
-import h5py
 import numpy as np
 import pytest
 
 import CNN_MNIST
 import tf_cnn
+from benchmarks.faults import history_of, variables_of
 from conftest import TINY
 from digits import UserError
 from digits.experiment import resume
@@ -335,25 +334,6 @@ def test_flags_are_those_that_the_run_began_with(script, capsys, monkeypatch):
     assert f"../out: resume it in {here}" in capsys.readouterr().err
 
 
-def variables_of(path):
-    """Return {name: array} of what a script saved, but the graphs."""
-    found = {}
-
-    def add(name, node):
-        if isinstance(node, h5py.Dataset) and not name.startswith("inference/"):
-            found[name] = node[()]
-
-    with h5py.File(path) as file:
-        file.visititems(add)
-    return found
-
-
-def history_of(folder):
-    """Return the rows of a history without their seconds."""
-    with open(Path(folder, "history.csv"), newline="", encoding="utf-8") as file:
-        return [row[:-1] for row in csv.reader(file)]
-
-
 @pytest.fixture(scope="module")
 def processes():
     """A context that starts processes which have the imports done."""
@@ -370,8 +350,8 @@ def run_in(processes, script, *argv, kill_at=None):
     process = processes.Process(target=script.main, args=(argv,))
     process.start()
     while process.is_alive():
-        written = sorted(Path("killed/unfinished").glob("checkpoint-*"))
-        if kill_at and written and int(written[-1].name[-8:]) >= kill_at:
+        written = resume.checkpoints(Path("killed/unfinished"))
+        if kill_at and written and int(written[0].name[-8:]) >= kill_at:
             process.kill()
         process.join(0.005)
     return process.exitcode

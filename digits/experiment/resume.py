@@ -135,6 +135,7 @@ class Run(Training):
         self.folder, self.args, self.summary = Path(folder, FOLDER), args, summary
         self._tracked: dict[str, list[Variable]] = {}
         self._values: dict[str, list[np.ndarray]] = {}  # of the checkpoint
+        self._versions = versions()
         self._number = 0  # of the newest checkpoint
         self._written_at = -np.inf
         self._defers = self._is_stopped = False
@@ -254,7 +255,7 @@ class Run(Training):
         head = {
             "summary": self.summary,
             "directory": os.getcwd(),
-            "versions": versions(),
+            "versions": self._versions,
             "place": self.place,
             "rows": self.rows,
             "seconds": time.monotonic() - self.start,
@@ -285,7 +286,7 @@ class Run(Training):
 
     def _restore(self, path, head, values):
         where = self.folder.parent
-        if (found := head["versions"]) != versions():
+        if (found := head["versions"]) != self._versions:
             raise UserError(f"{where}: its unfinished run needs the versions {found}")
         self._number = int(path.name.removeprefix(PREFIX))
         self._values, self.rows = values, head["rows"]

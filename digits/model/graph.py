@@ -41,6 +41,17 @@ def check(onnx: bytes) -> None:
     """
     if len(onnx) > LARGEST:
         raise ValueError(f"larger than {LARGEST >> 20} MiB")
+    for number, value in fields(only_graph(onnx)):
+        if number == NODE:
+            _check_node(_bytes(value))
+        elif number == INITIALIZER:
+            _check_tensor(_bytes(value))
+        elif number == SPARSE_INITIALIZER:
+            raise ValueError("a sparse tensor")
+
+
+def only_graph(onnx: bytes) -> memoryview:
+    """Return the graph's bytes; raise ValueError unless there is it alone."""
     graphs = []
     for number, value in fields(memoryview(onnx)):
         if number in (MODEL_TRAINING, MODEL_FUNCTIONS):
@@ -49,13 +60,7 @@ def check(onnx: bytes) -> None:
             graphs.append(_bytes(value))
     if len(graphs) != 1:
         raise ValueError("no graph, or several")
-    for number, value in fields(graphs[0]):
-        if number == NODE:
-            _check_node(_bytes(value))
-        elif number == INITIALIZER:
-            _check_tensor(_bytes(value))
-        elif number == SPARSE_INITIALIZER:
-            raise ValueError("a sparse tensor")
+    return graphs[0]
 
 
 def _check_node(node):

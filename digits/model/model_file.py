@@ -20,6 +20,7 @@ import numpy as np
 
 from digits import UsageError, UserError
 from digits.model.classifier import Classifier
+from digits.model.graph import LARGEST
 from digits.model.reader import Reader
 from digits.terminal import files
 
@@ -27,7 +28,7 @@ from digits.terminal import files
 ASSETS = [Path(__file__).resolve().parents[up] / "assets" for up in (1, 2)]
 SHIPPED = next(filter(Path.is_dir, ASSETS), ASSETS[1]) / "weights" / "digits.hdf5"
 ONNX, QUICK, READER = "inference/onnx", "inference/quick", "inference/reader"
-LARGEST_ARRAY = 64 << 20  # bytes; ours have less than 5 MB
+LARGEST_ARRAY = LARGEST  # bytes: a graph is kept as one array
 LARGEST_GRAPH_WEIGHTS = 63 << 20  # bytes; the rest of a graph describes its layers
 LARGEST_ATTRIBUTE = 60_000  # bytes; HDF5 allows 64 KiB
 LEAST_SPACE = 4 << 20  # bytes that a model file needs beside its weights and graph

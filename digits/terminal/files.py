@@ -2,6 +2,7 @@
 
 import contextlib
 import errno
+import functools
 import json
 import math
 import os
@@ -111,6 +112,7 @@ def write_bytes(path: str | Path, content: bytes) -> None:
         raise UserError(f"{path}: not written: {error.strerror}") from error
 
 
+@functools.cache  # once: a folder of annotated pictures may be large
 def _remove_half_written(folder):
     """Remove what processes that were killed while they wrote left in a folder."""
     for path in folder.glob(f".{16 * '[0-9a-f]'}.partial"):
