@@ -28,6 +28,7 @@ from digits.terminal.quiet import native_stderr_silenced
 
 # Their imports take 20 ms; only MANY pictures need them.
 appended = LazyModule("digits.reading.appended")
+cluster = LazyModule("digits.terminal.cluster")
 many = LazyModule("digits.reading.many")
 
 MANY = 500  # pictures: from so many on, several processes are faster
@@ -211,6 +212,7 @@ def parse_args(argv=None):
         metavar="FILE",
         help="with --json: write to FILE, and go on where it ends if it is there",
     )
+    cli.add_dask_flag(parser, "read")
     part = parser.add_mutually_exclusive_group()
     part.add_argument(
         "--crop",
@@ -260,11 +262,14 @@ def parse_args(argv=None):
         help="write the digit networks as an ONNX file, for other programs",
     )
     args = parser.parse_args(argv)
+    has_stdin = decode.STDIN in args.images
     has_pictures = args.images or args.files_from is not None
     if not (has_pictures or args.export is not None or args.browser):
         parser.error("name a picture")
     if args.files_from is not None and (args.images or args.save_image or args.show):
         parser.error("--files_from: no pictures, --save_image or --show beside it")
+    if args.dask is not None and (args.save_image or args.show or has_stdin):
+        parser.error("--dask: no --save_image, --show or - beside it")
     if args.append is not None and args.format != "json":
         parser.error("--append needs --json: there each picture has a line")
     if args.browser and has_pictures:
@@ -309,13 +314,7 @@ def read(args, read_parts, answered=None):
     # This tells of a damaged file before processes start.
     networks = pipeline.load_networks(args.weights)
     unread = appended.skipped(pictures, answered, args.append) if answered else pictures
-    # Standard input belongs to this process.
-    if total is None or (
-        total >= MANY and not targets and decode.STDIN not in pictures
-    ):
-        results = many.read_pictures(unread, args.weights, *options)
-    else:
-        results = pipeline.read_pictures(unread, networks, *options)
+    results = readings(args, unread, total, options, networks)
     begins = first_parts(read_parts)
     remaining, target = iter(targets), None
     is_all_read = not (answered and answered.has_errors)
@@ -330,6 +329,24 @@ def read(args, read_parts, answered=None):
             is_all_read &= answer(result, args, page_path(target, result))
             bar.update(is_first)
     return 0 if is_all_read else 1
+
+
+def readings(args, pictures, total, options, networks):
+    """Yield the Readings of pictures, by this process, several, or a cluster's workers.
+
+    total: how many there are, or None; options: the arguments of
+    pipeline.read_pictures behind its networks.
+    """
+    # Standard input, and what is drawn, belong to this process.
+    is_alone = args.save_image or decode.STDIN in args.images
+    if args.dask is not None:
+        with cluster.connected(args.dask) as client:
+            workers = cluster.Cluster(client)
+            yield from many.read_pictures(pictures, args.weights, *options, workers)
+    elif total is None or (total >= MANY and not is_alone):
+        yield from many.read_pictures(pictures, args.weights, *options)
+    else:
+        yield from pipeline.read_pictures(pictures, networks, *options)
 
 
 def pictures_of(args):

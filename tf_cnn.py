@@ -3,6 +3,7 @@
     python3 tf_cnn.py                                            # trains, tests, saves
     python3 tf_cnn.py --load_model 1 --save_weights tf_cnn.hdf5  # loads and tests
     python3 tf_cnn.py --ensemble 5 --save_weights five.hdf5      # averages five seeds
+    python3 tf_cnn.py --ensemble 5 --dask local                  # … at once
     python3 tf_cnn.py --distill five.hdf5 --save_weights small.hdf5  # imitates them
     python3 tf_cnn.py --reader 1 --save_weights pages.hdf5       # adds a page reader
     python3 tf_cnn.py --own FOLDER --save_weights mine.hdf5      # learns your hand
@@ -39,6 +40,7 @@ ensemble = LazyModule("digits.training.ensemble")
 export = LazyModule("digits.training.export")
 own = LazyModule("digits.training.own")
 reader_file = LazyModule("digits.training.reader_file")
+workers = LazyModule("digits.training.workers")
 
 DROPOUT = 0.4
 LABEL_SMOOTHING = 0.05
@@ -327,19 +329,16 @@ class Trainer:
         return tf.reduce_sum(losses), tf.math.count_nonzero(right)
 
 
-def train(args, shape, dataset, teacher, run):
-    """Return a trained Ensemble, a quick one or None, and a results.History.
+def train(args, runs, dataset, teacher, history, run):
+    """Return trained networks, one for each of the `runs` of network_file.runs_of.
 
-    The Ensemble has a network for each seed and view. With --augmentation real, the
-    quick one, with half the filters, answers first when pictures are read.
+    history: a results.History, which gets the epochs of all but the quick one.
     """
-    history = results.History(args.tensorboard, run.rows, run.start)
     images, labels = renderings.training_set(dataset, args.augmentation, args.seed, run)
-    runs, count = network_file.runs_of(args, shape)
-    views = {view for *_, view in runs}
+    views = {one.view for one in runs}
     images_of = {view: ensemble.images_in_view(images, view) for view in views}
     networks = []
-    for number, (size, seed, view) in enumerate(runs, 1):
+    for number, (size, seed, view, is_quick) in enumerate(runs, 1):
         trainer = Trainer(args, size, seed, view, images_of[view], labels, teacher)
         averaged = ensemble.Ensemble([trainer.averaged])
         run.track(f"network {number}", trainer.variables)
@@ -347,13 +346,12 @@ def train(args, shape, dataset, teacher, run):
             label = f"Network {number}/{len(runs)}, epoch {epoch + 1}/{args.epochs}"
             training = trainer.train_epoch(epoch, label, run)
             validation = averaged.validate(dataset, label)
-            if number <= count:
+            if not is_quick:
                 history.add(epoch + 1, training, validation, number)
         trained = [*trainer.averaged.variables.values()]
         run.track(f"trained {number}", trained, f"network {number}")
         networks.append(trainer.averaged)
-    quick = ensemble.Ensemble(networks[count:]) if networks[count:] else None
-    return ensemble.Ensemble(networks[:count]), quick, history
+    return networks
 
 
 def parse_args(argv=None):
@@ -368,17 +366,19 @@ def parse_args(argv=None):
 
 
 def learn(args, summary, folder, run):
-    """Train networks, test them, save them, and write results to a folder.
-
-    summary: as results.new_summary returns it; run: a resume.Run.
-    """
-    summary["device"] = device.choose()
-    classes = renderings.CLASSES[args.augmentation]
-    shape = network_file.shape_of(args, len(classes), ConvolutionalNetwork)
-    teacher = network_file.load_teacher(args.distill, shape, ConvolutionalNetwork)
-    dataset = mnist.load(args.dataset, args.data_dir)
-    model, quick, history = train(args, shape, dataset, teacher, run)
+    """Train networks, test them, save them; write results to `folder`."""
+    if args.dask is None:
+        summary["device"] = device.choose()
+    runs, dataset, teacher = network_file.task_of(args, ConvolutionalNetwork)
+    history = results.History(args.tensorboard, run.rows, run.start)
+    if args.dask is None:
+        networks = train(args, runs, dataset, teacher, history, run)
+    else:
+        given = args, runs, ConvolutionalNetwork, history, run
+        networks, summary["device"] = workers.train(*given)
     history.write(folder)
+    quick = ensemble.Ensemble([networks.pop()]) if runs[-1].is_quick else None
+    model = ensemble.Ensemble(networks)
     seconds = history.rows[-1]["seconds"]
     summary["validation"] = model.validation_summary(dataset, "Ensemble", seconds)
     if args.ensemble > 1:
@@ -388,7 +388,7 @@ def learn(args, summary, folder, run):
     results.write(folder, dataset, summary, predictions)  # before saving may fail
     if args.save_model or quick:
         graphs, facts = export.graphs_of(model, quick, dataset, args)
-        summary |= facts | {"classes": classes}
+        summary |= facts | {"classes": renderings.CLASSES[args.augmentation]}
         if args.save_model:
             network_file.save(args.save_weights, model, graphs, summary)
     results.write(folder, dataset, summary, predictions)

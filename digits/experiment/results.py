@@ -237,6 +237,10 @@ class History:
             "validation_accuracy": validation[1],
             "seconds": round(time.monotonic() - self.start, 1),
         }
+        self.append(row)
+
+    def append(self, row: dict[str, Any]) -> None:
+        """Add a row, as `add` makes it."""
         self.rows.append(row)
         if self.board:
             for name in list(row)[2:]:

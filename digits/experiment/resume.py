@@ -14,6 +14,7 @@ import os
 import shutil
 import signal
 import sys
+import threading
 import time
 import zipfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -39,7 +40,8 @@ LARGEST = 4 << 30  # bytes of a checkpoint, or of what is kept beside it
 HEAD = "head"  # the array whose text says what a checkpoint is of
 DAMAGE = AttributeError, KeyError, ValueError, EOFError, zipfile.BadZipFile
 RUN_FLAGS = {"resume", "restart", "output_dir"}
-FREE_FLAGS = {"save_weights", "checkpoint_seconds"}  # a resumed run may change them
+# Those that a resumed run may change.
+FREE_FLAGS = {"save_weights", "checkpoint_seconds", "dask"}
 SIGNALS = signal.SIGINT, signal.SIGTERM
 
 
@@ -154,7 +156,11 @@ class Run(Training):
         except BaseException:
             self._lock.release()
             raise
-        self._handlers = {one: signal.signal(one, self._interrupted) for one in SIGNALS}
+        # Another thread gets no signals: that of a worker of --dask.
+        is_main = threading.current_thread() is threading.main_thread()
+        self._handlers = {
+            one: signal.signal(one, self._interrupted) for one in SIGNALS if is_main
+        }
         return self
 
     def _begin(self):

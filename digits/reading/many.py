@@ -1,4 +1,4 @@
-"""Read thousands of pictures with a process on each core.
+"""Read thousands of pictures with a process on each core, or on a cluster's workers.
 
 On small pictures OpenCV itself uses one core only.
 """
@@ -6,6 +6,7 @@ On small pictures OpenCV itself uses one core only.
 import itertools
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 from digits.reading import pipeline
 from digits.reading.decode import WHOLE, Part
@@ -23,25 +24,27 @@ def read_pictures(
     single: bool = False,
     parts: Sequence[Part] = WHOLE,
     may_be_turned: bool = True,
+    workers: Any = pool,
 ) -> Iterator[Reading]:
     """Yield the Readings of pipeline.read_pictures, in order, but without pictures.
 
     paths: any number, of which few are taken ahead; weights: the model file, which each
-    process opens; threshold: 0 to 1. A picture that ends its process gives a Reading
-    with an error.
+    process opens; threshold: 0 to 1; workers: the pool, or a cluster.Cluster. A picture
+    that ends its process gives a Reading with an error.
     """
     arguments = weights, threshold, single, parts, may_be_turned
 
-    def killed(chunk):
-        if len(chunk) == 1:
-            return [Reading(str(chunk[0]), error=KILLED)]
-        halves = chunk[: len(chunk) // 2], chunk[len(chunk) // 2 :]
-        found = pool.in_processes(_read, halves, _open, arguments, killed)
-        return list(itertools.chain.from_iterable(found))
+    def read(chunks, killed):
+        found = workers.in_processes(_read, chunks, _open, arguments, killed)
+        return itertools.chain.from_iterable(found)
 
-    chunks = _chunks(paths)
-    for readings in pool.in_processes(_read, chunks, _open, arguments, killed):
-        yield from readings
+    def killed(chunk):
+        return list(read(([picture] for picture in chunk), killed_alone))
+
+    def killed_alone(chunk):
+        return [Reading(str(chunk[0]), error=KILLED)]
+
+    yield from read(_chunks(paths), killed)
 
 
 def _chunks(paths):

@@ -25,6 +25,15 @@ def number(kind, low, high):
     return parse
 
 
+def add_dask_flag(parser, text):
+    """Add --dask to a script's parser; text: what it does."""
+    parser.add_argument(
+        "--dask",
+        metavar="ADDRESS",
+        help=f"{text} on the Dask cluster there; local: on all cores here",
+    )
+
+
 def parser(docstring):
     """Return an ArgumentParser of a script: its docstring, defaults and --version."""
 

@@ -12,11 +12,11 @@ from digits.terminal.quiet import native_stderr_silenced
 class LazyModule:
     """Stands for the module `name`, which is imported when an attribute is first used.
 
-    Raises UserError then if its package is not installed.
+    Raises UserError then, with the command that installs it, if its package is missing.
     """
 
-    def __init__(self, name: str):
-        self._name = name
+    def __init__(self, name: str, install: str = "pip install -r requirements.txt"):
+        self._name, self._install = name, install
 
     def __getattr__(self, attribute: str) -> Any:
         if self._name not in sys.modules:
@@ -30,5 +30,5 @@ class LazyModule:
                 importlib.import_module(self._name)
         except ModuleNotFoundError as error:
             raise UserError(
-                f"the package {error.name} is missing; pip install -r requirements.txt"
+                f"the package {error.name} is missing; {self._install}"
             ) from error

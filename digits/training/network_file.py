@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
-from digits import UserError
+from digits import UserError, mnist
 from digits.experiment import flags, results
 from digits.model import model_file
 from digits.terminal import cli, files
@@ -32,6 +32,7 @@ NETWORK_FLAGS = (
     "epochs",
     "batch_size",
     "tensorboard",
+    "dask",
 )
 
 ensemble = LazyModule("digits.training.ensemble")
@@ -66,6 +67,15 @@ class NetworkShape(NamedTuple):
         return self._replace(filters=[-(-width // 2) for width in self.filters])
 
 
+class NetworkRun(NamedTuple):
+    """A network to train: its shape, seed and view, and whether it is the quick one."""
+
+    shape: NetworkShape
+    seed: int
+    view: str
+    is_quick: bool = False
+
+
 def shape_of(args: argparse.Namespace, classes: int, network: Network) -> NetworkShape:
     """Return the NetworkShape that tf_cnn.py's flags describe.
 
@@ -85,17 +95,22 @@ def seeds_of(args: argparse.Namespace) -> range:
     return range(args.seed, args.seed + args.ensemble)
 
 
-def runs_of(
-    args: argparse.Namespace, shape: NetworkShape
-) -> tuple[list[tuple[NetworkShape, int, str]], int]:
-    """Return the shape, seed and view of all networks to train, and how many answer.
-
-    With --augmentation real a quick one comes last, which the count leaves out.
-    """
+def runs_of(args: argparse.Namespace, shape: NetworkShape) -> list[NetworkRun]:
+    """Return all networks to train, the quick one of --augmentation real last."""
     views = views_of(args.distill)
-    runs = [(shape, seed, view) for seed in seeds_of(args) for view in views]
-    quick = [(shape.halved(), args.seed, "plain")] * (args.augmentation == "real")
-    return runs + quick, len(runs)
+    runs = [NetworkRun(shape, seed, view) for seed in seeds_of(args) for view in views]
+    if args.augmentation == "real":
+        runs.append(NetworkRun(shape.halved(), args.seed, "plain", is_quick=True))
+    return runs
+
+
+def task_of(
+    args: argparse.Namespace, network: Network
+) -> tuple[list[NetworkRun], mnist.Dataset, Any]:
+    """Return the networks to train, the data, and the teacher of --distill or None."""
+    shape = shape_of(args, len(renderings.CLASSES[args.augmentation]), network)
+    teacher = load_teacher(args.distill, shape, network)
+    return runs_of(args, shape), mnist.load(args.dataset, args.data_dir), teacher
 
 
 def restore(path: str | Path, attributes: Mapping, network: Network) -> Any:
@@ -184,6 +199,7 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
         help="train one network per seed, not two, to imitate this script's FILE; it "
         "reads twice as fast",
     )
+    cli.add_dask_flag(parser, "train the networks")
     flags.add_reader_flags(parser)
 
 
@@ -193,6 +209,8 @@ def check_flags(parser: argparse.ArgumentParser, args: argparse.Namespace) -> No
         args.save_model = 1 - args.load_model
     if args.save_model and args.load_model:
         parser.error("--load_model leaves nothing to save: drop --save_model")
+    if args.load_model and args.dask is not None:
+        parser.error("--load_model trains nothing: drop --dask")
     _check_start(parser, args)
     if args.save_model and args.save_weights is None:
         args.save_weights = DEFAULT_FILE

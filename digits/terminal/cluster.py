@@ -1,0 +1,145 @@
+"""Work for the workers of a Dask cluster: --dask ADDRESS, or --dask local.
+
+A worker imports this suite from the folders in its PYTHONPATH. It works in the folder
+of the same path as the current one here, so that both find the same files.
+"""
+
+import collections
+import contextlib
+import importlib
+import itertools
+import logging
+import os
+import threading
+import uuid
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import CancelledError
+from pathlib import Path
+from typing import Any
+
+import cv2
+
+from digits import UserError, __version__
+from digits.terminal import pool
+from digits.terminal.lazy import LazyModule
+
+distributed = LazyModule("distributed", 'pip install "dask[distributed]"')
+
+ROOT = Path(__file__).resolve().parents[2]
+LOCAL = "local"
+TIMEOUT = "5s"  # for the scheduler to answer
+AHEAD = 3  # chunks that are sent for each thread of the workers, done or not
+WORKER = {"lock": threading.Lock(), "begun": ""}  # what each worker keeps
+
+
+@contextlib.contextmanager
+def connected(address: str) -> Iterator[Any]:
+    """Yield a distributed.Client of the cluster at an address, or of a LOCAL one.
+
+    Raises UserError when none answers.
+    """
+    with contextlib.ExitStack() as stack:
+        if address == LOCAL:
+            cluster = distributed.LocalCluster(
+                n_workers=pool.cores(),
+                threads_per_worker=1,
+                dashboard_address=None,
+                silence_logs=logging.CRITICAL,
+            )
+            scheduler = stack.enter_context(cluster)
+        else:
+            scheduler = address
+        try:
+            client = distributed.Client(scheduler, timeout=TIMEOUT)
+        except (OSError, ValueError) as error:
+            raise UserError(f"{address}: no Dask cluster answers there") from error
+        stack.enter_context(client)
+        _check_versions(client, address)
+        yield client
+
+
+def _check_versions(client, address):
+    """Raise UserError unless the scheduler and the workers have this suite."""
+
+    def version():  # within a function, so that it is sent whole, not by its name
+        try:
+            return importlib.import_module("digits").__version__
+        except ModuleNotFoundError:
+            return None
+
+    found = {client.run_on_scheduler(version), *client.run(version).values()}
+    if found != {__version__}:
+        raise UserError(
+            f"{address}: its scheduler or a worker has not this version of the suite; "
+            f"start them with PYTHONPATH={ROOT}"
+        )
+
+
+class Cluster:
+    """Stands in for digits.terminal.pool: its workers are a cluster's.
+
+    client: as `connected` yields it.
+    """
+
+    def __init__(self, client: Any):
+        self.client = client
+
+    def in_processes(
+        self,
+        work: Callable,
+        chunks: Iterable,
+        start: Callable | None = None,
+        arguments: tuple = (),
+        killed: Callable[[Any], Any] | None = None,
+    ) -> Iterator[Any]:
+        """Yield work(chunk) of each chunk, in order, as pool.in_processes does.
+
+        A worker does one chunk at a time, and calls start(*arguments) before its first.
+        A chunk whose worker dies goes to another one, and counts as `killed` when that
+        has happened as often as the scheduler allows, twice.
+        """
+        chunks, waiting = iter(chunks), collections.deque()
+        task = uuid.uuid4().hex, os.getcwd(), start, arguments, work
+        while True:
+            most = AHEAD * max(1, sum(self.client.nthreads().values()))
+            for chunk in itertools.islice(chunks, max(0, most - len(waiting))):
+                waiting.append((chunk, self._submitted(task, chunk)))
+            if not waiting:
+                return
+            chunk, future = waiting.popleft()
+            try:
+                yield self._result(future)
+                continue
+            except distributed.KilledWorker as error:
+                if killed is None:
+                    raise _no_worker() from error
+            # Chunks that wait on the same worker are blamed too: this one again, alone.
+            distributed.wait([future for _, future in waiting])
+            try:
+                yield self._result(self._submitted(task, chunk))
+            except distributed.KilledWorker:
+                yield killed(chunk)
+
+    def _submitted(self, task, chunk):
+        return self.client.submit(_work, *task, chunk, pure=False)
+
+    def _result(self, future):
+        try:
+            return future.result()
+        except (CancelledError, OSError) as error:
+            raise UserError("the Dask cluster is gone") from error
+
+
+def _work(run, folder, start, arguments, work, chunk):
+    """Return work(chunk), on a worker that has called start(*arguments) for the run."""
+    with WORKER["lock"], contextlib.chdir(folder):
+        if WORKER["begun"] != run:
+            cv2.setNumThreads(1)  # as a pool's processes, workers share the cores
+            if start:
+                start(*arguments)
+            WORKER["begun"] = run
+        return work(chunk)
+
+
+def _no_worker():
+    return UserError("a Dask worker was killed: is there enough memory?")
