@@ -41,7 +41,7 @@ def parse_args(
         action="store_true",
         help="only try the grid of parameters on the validation images",
     )
-    add("--dask", metavar="ADDRESS", help="run --search on this Dask cluster")
+    cli.add_dask_flag(parser, "run --search")
     args = parser.parse_args(argv)
     check_flags(parser, args)
     return args

@@ -13,18 +13,14 @@ from typing import Any
 import numpy as np
 
 from baselines.method import Method, scores
-from digits import UserError
 from digits.experiment import results
 from digits.mnist import Dataset
 from digits.model.calibration import fit_temperature
-from digits.terminal import files
+from digits.terminal import cluster, files
 from digits.terminal.lazy import LazyModule
 
-distributed = LazyModule("dask.distributed")
 joblib = LazyModule("joblib")
 model_selection = LazyModule("sklearn.model_selection")
-
-TIMEOUT = "5s"  # for a Dask cluster to answer
 
 
 def search(method: Method, args: argparse.Namespace, dataset: Dataset) -> None:
@@ -70,18 +66,14 @@ def _fit_grid(pipeline, grid, inputs, labels, count):
 
 @contextlib.contextmanager
 def on_cluster(address: str | None) -> Iterator[None]:
-    """Let joblib work on the Dask cluster at `address`, if one is given.
+    """Let joblib work on the Dask cluster of --dask, if an address is given.
 
     Raises UserError when it does not answer.
     """
     if not address:
         yield
         return
-    try:
-        client = distributed.Client(address, timeout=TIMEOUT)
-    except (OSError, ValueError) as error:
-        raise UserError(f"{address}: no Dask cluster answers there") from error
-    with client, joblib.parallel_config(backend="dask"):
+    with cluster.connected(address), joblib.parallel_config(backend="dask"):
         yield
 
 

@@ -3,6 +3,7 @@
     python3 benchmarks/measure.py tf_cnn --seeds 0 1 2
     python3 benchmarks/measure.py tf_cnn_ensemble --seeds 0 5 10
     python3 benchmarks/measure.py knn
+    python3 benchmarks/measure.py tf_cnn --seeds 0 1 2 3 --dask tcp://HOST:8786
 
 Each run is the script's default command with --seed; it replaces a recorded run of the
 same seed. The networks of an ensemble are also recorded as runs of their own, because
@@ -10,6 +11,8 @@ the same seed trains the same network. benchmarks/readme.py puts the figures int
 documents.
 """
 
+import functools
+import importlib
 import json
 import subprocess
 import sys
@@ -23,7 +26,7 @@ sys.path.insert(0, str(ROOT))
 from digits import UserError, mnist
 from digits.experiment import recorded
 from digits.model import model_file
-from digits.terminal import cli, files
+from digits.terminal import cli, cluster, files
 
 TIMED = 10  # the classifier is timed on one of so many test images
 NETWORKS = ("tf_cnn", "tf_cnn_ensemble", "CNN_MNIST")
@@ -53,6 +56,17 @@ def run(name, seed):
     for destination in ("output_dir", "save_weights", "save_model"):
         summary["arguments"].pop(destination, None)
     return summary
+
+
+def summaries(args):
+    """Yield the summary of each seed's run, here or on the workers of --dask."""
+    if args.dask is None:
+        yield from (run(args.script, seed) for seed in args.seeds)
+        return
+    by_name = importlib.import_module("benchmarks.measure").run  # as workers know it
+    work = functools.partial(by_name, args.script)
+    with cluster.connected(args.dask) as client:
+        yield from cluster.Cluster(client).in_processes(work, args.seeds)
 
 
 def costs(path, summary):
@@ -119,6 +133,7 @@ def parse_args(argv=None):
         metavar="N",
         help="random seeds, a run for each",
     )
+    cli.add_dask_flag(parser, "run several seeds at once")
     return parser.parse_args(argv)
 
 
@@ -126,8 +141,7 @@ def parse_args(argv=None):
 def main(argv=None):
     """Run and record; return the exit status."""
     args = parse_args(argv)
-    for seed in args.seeds:
-        summary = run(args.script, seed)
+    for summary in summaries(args):
         record(args.script, summary)
         for member in member_runs(summary):
             record("tf_cnn", member)

@@ -232,6 +232,32 @@ def real_block():
     return "\n\n".join(parts)
 
 
+def scale_block():
+    """Return the table of what --dask costs and gains."""
+    facts = recorded.read("scale", "python3 benchmarks/scale.py")
+    workers = {"without": "without `--dask`", "1": "one worker", "2": "two workers"}
+    header = [
+        "on one machine",
+        f"{facts['small']:,} small pictures",
+        f"{facts['pages']} pages",
+        f"{facts['networks']} networks, an epoch",
+    ]
+    rows = [
+        [title, *(f"{seconds:g} s" for seconds in facts["seconds"][name].values())]
+        for name, title in workers.items()
+    ]
+    task = max(facts["task_milliseconds"].values())
+    return "\n".join(
+        [
+            recorded.markdown_table(header, rows),
+            "",
+            f"Measured on {facts['hardware']}; starting and importing are included. An",
+            f"empty task costs {task} ms, printing an answer as JSON "
+            f"{facts['print_milliseconds']} ms.",
+        ]
+    )
+
+
 def own_hand_block():
     """Return a table of what is read of each source before and after learning it."""
     measured = recorded.read("own_hand", OWN_HAND)
@@ -324,6 +350,7 @@ BLOCKS = {
     "rejection": rejection_block,
     "results": results_block,
     "samples": samples_block,
+    "scale": scale_block,
     "speed": speed_block,
     "summary": summary_block,
     "train": train_block,

@@ -130,6 +130,7 @@ def test_what_is_listed_is_installed():
         "PIL": "pillow",
         "skimage": "scikit-image",
         "sklearn": "scikit-learn",
+        "distributed": "dask",
         "joblib": "scikit-learn",  # comes with it, as scipy does
         "scipy": "scikit-learn",
     }

@@ -1,0 +1,191 @@
+"""A Dask scheduler and two workers on the loopback interface, and what runs on them."""
+
+import os
+import signal
+import sys
+import threading
+import time
+from pathlib import Path
+
+import cluster_tasks as tasks
+import dask
+import distributed
+import numpy as np
+import pytest
+
+import load_model
+import tf_cnn
+from benchmarks.faults import history_of, variables_of
+from conftest import ROOT, TINY
+from digits import UserError
+from digits.experiment import resume
+from digits.reading import many, pipeline
+from digits.terminal import cluster, lazy
+
+pytestmark = pytest.mark.slow
+IMAGES = ROOT / "assets" / "images"
+
+
+@pytest.fixture(scope="module")
+def address():
+    allowed = {"distributed.scheduler.allowed-failures": 1}  # three by default
+    with (
+        dask.config.set(allowed),
+        distributed.LocalCluster(
+            n_workers=2, threads_per_worker=1, dashboard_address=None
+        ) as found,
+    ):
+        yield found.scheduler_address
+
+
+@pytest.fixture
+def on_workers(address):
+    with cluster.connected(address) as client:
+        yield cluster.Cluster(client)
+
+
+def test_results_keep_the_order_of_the_chunks(on_workers):
+    taken = []
+
+    def chunks():
+        for number in range(40):
+            taken.append(number)
+            yield -number
+
+    for done, result in enumerate(on_workers.in_processes(abs, chunks())):
+        assert result == done
+        assert len(taken) <= done + 1 + 2 * cluster.AHEAD
+    assert len(taken) == 40
+
+
+def test_each_worker_begins_once(on_workers):
+    for value in "ab":  # of two calls
+        found = set(
+            on_workers.in_processes(tasks.begun, range(9), tasks.begin, (value,))
+        )
+        assert {one[-1] for one in found} == {value}
+        assert max(map(len, found)) <= 2
+
+
+def test_workers_are_where_the_caller_is(on_workers, tmp_path):
+    assert set(on_workers.in_processes(tasks.where, range(3))) == {str(tmp_path)}
+
+
+def test_a_mistake_is_told(on_workers):
+    with pytest.raises(UserError, match="x: no"):
+        list(on_workers.in_processes(tasks.refuse, ["x"]))
+
+
+def test_the_rest_goes_on_where_a_worker_is_killed(on_workers):
+    found = on_workers.in_processes(
+        tasks.killed_by_three, range(9), killed=lambda one: -one
+    )
+    assert list(found) == [0, 1, 2, -3, *range(4, 9)]
+    with pytest.raises(UserError, match="a Dask worker was killed"):
+        list(on_workers.in_processes(tasks.killed_by_three, [3]))
+
+
+def test_pictures_are_read_as_here(address, capsys, monkeypatch):
+    monkeypatch.setattr(pipeline, "PICTURES_AT_ONCE", 2)
+    names = [*sorted(map(str, IMAGES.iterdir())), "gone.png"]
+    Path("list.txt").write_text("\n".join(names), encoding="utf-8")
+    answers = []
+    for flags in (["--dask", address], []):
+        assert load_model.main(["--files_from", "list.txt", "--json", *flags]) == 1
+        answers.append(capsys.readouterr())
+    assert answers[0] == answers[1]
+    assert len(answers[0].out.splitlines()) == len(names)
+
+
+def test_a_picture_that_kills_workers_is_named(on_workers, monkeypatch):
+    monkeypatch.setattr(pipeline, "PICTURES_AT_ONCE", 4)
+    monkeypatch.setattr(many, "_read", tasks.read_but_killer)
+    names = [str(IMAGES / name) for name in ("2b.png", "3b.png")]
+    paths = [*names, "killer.png", *names]
+    weights = load_model.model_file.SHIPPED
+    found = list(many.read_pictures(paths, weights, 0.5, workers=on_workers))
+    assert [reading.file for reading in found] == paths
+    errors = [reading.error for reading in found]
+    assert errors == [None, None, many.KILLED, None, None]
+
+
+@pytest.mark.parametrize("at", ["tcp://127.0.0.1:9", "nowhere"])
+def test_no_cluster(at, capsys):
+    assert load_model.main(["x.png", "--dask", at]) == 1
+    assert f"{at}: no Dask cluster answers there" in capsys.readouterr().err
+
+
+def test_a_cluster_of_another_version(address, monkeypatch, capsys):
+    monkeypatch.setattr(cluster, "__version__", "0")
+    assert load_model.main(["x.png", "--dask", address]) == 1
+    assert "start them with PYTHONPATH=" in capsys.readouterr().err
+
+
+def test_the_package_is_missing(monkeypatch, capsys):
+    import_module = lazy.importlib.import_module
+
+    def without(name):
+        if name == "distributed":
+            raise ModuleNotFoundError(name="distributed")
+        return import_module(name)
+
+    monkeypatch.setattr(lazy.importlib, "import_module", without)
+    monkeypatch.delitem(sys.modules, "distributed")
+    assert load_model.main(["x.png", "--dask", "local"]) == 1
+    assert 'pip install "dask[distributed]"' in capsys.readouterr().err
+
+
+ENSEMBLE = [*TINY, "--ensemble", "2"]
+
+
+def assert_same_networks(one, other):
+    weights, others = (variables_of(f"{name}.hdf5") for name in (one, other))
+    assert weights.keys() == others.keys()
+    for name, value in weights.items():
+        np.testing.assert_array_equal(value, others[name], err_msg=name)
+    assert history_of(one) == history_of(other)
+
+
+def test_networks_are_the_same_though_their_worker_is_killed(address, capsys):
+    begins = "-w", "here.hdf5", "--output_dir", "here"
+    assert tf_cnn.main([*ENSEMBLE, *begins]) == 0
+    flags = ["--output_dir", "there", "--checkpoint_seconds", "0"]
+    killer = threading.Thread(target=kill_a_worker, args=(Path("there"), address))
+    killer.start()
+    assert tf_cnn.main([*ENSEMBLE, *flags, "-w", "there.hdf5", "--dask", address]) == 0
+    killer.join()
+    assert_same_networks("here", "there")
+    assert sorted(os.listdir("there")) == sorted(os.listdir("here"))
+    assert KILLED == [True]
+
+
+KILLED = []
+
+
+def kill_a_worker(folder, address):
+    """Kill a worker once it has written a checkpoint."""
+    for _ in range(1200):
+        if list(folder.glob(f"{resume.FOLDER}/*/{resume.FOLDER}/{resume.PREFIX}*")):
+            with distributed.Client(address, set_as_default=False) as client:
+                pids = client.run(os.getpid)
+            os.kill(min(pids.values()), signal.SIGKILL)
+            KILLED.append(True)
+            return
+        time.sleep(0.05)
+
+
+def test_a_run_that_was_left_is_resumed_on_the_cluster(address, monkeypatch, capsys):
+    assert tf_cnn.main([*ENSEMBLE, "-w", "whole.hdf5", "--output_dir", "whole"]) == 0
+    flags = ["-w", "a.hdf5", "--output_dir", "a", "--dask", address]
+    results = cluster.Cluster.in_processes
+
+    def left(*arguments):
+        yield next(results(*arguments))
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(cluster.Cluster, "in_processes", left)
+        assert tf_cnn.main([*ENSEMBLE, *flags]) == 130
+    assert "--resume --output_dir a" in capsys.readouterr().err
+    assert tf_cnn.main(["--resume", "--output_dir", "a"]) == 0
+    assert_same_networks("whole", "a")
