@@ -21,6 +21,7 @@ SCRIPTS = [
     "benchmarks/readme.py",
     "benchmarks/predict.py",
     "benchmarks/real_pictures.py",
+    "benchmarks/scale.py",
     "benchmarks/train.py",
 ]
 

@@ -46,10 +46,11 @@ RECORDING = {
     "benchmarks/predict.py",
     "benchmarks/readme.py",
     "benchmarks/real_pictures.py",
+    "benchmarks/scale.py",
     "benchmarks/train.py",
 }
 # Tests of their own run these: a page that is served until Ctrl-C, minutes of learning.
-RUN_ELSEWHERE = "--browser", "--own", "--resume", "mine.hdf5"
+RUN_ELSEWHERE = "--browser", "--own", "--resume", "--dask", "mine.hdf5"
 PARSERS = {"load_model.py": load_model.parse_args, "tf_cnn.py": tf_cnn.parse_args}
 FLAGS = {
     "reading.md": [load_model.parse_args],
