@@ -17,13 +17,12 @@ import tensorflow as tf
 
 from digits import UserError, mnist
 from digits.experiment import flags, results
-from digits.experiment.resume import Training
 from digits.labels import Labelled
 from digits.model import model_file
 from digits.model.classifier import Classifier
 from digits.model.reader import Reader
 from digits.reading.pipeline import THRESHOLD, Networks, load_networks, read_pictures
-from digits.synthesis.pages import pieces
+from digits.synthesis.pages import NOTHING, pieces
 from digits.synthesis.render import with_renderings
 from digits.terminal import files
 from digits.terminal.progress import Progress
@@ -43,9 +42,11 @@ MANY = 40  # pictures of which a part is kept back; of fewer, each half in turn
 KEPT_BACK = 4  # one in so many
 STEPS, STEPS_OF_FEW = 120, 60  # of each network
 OWN_IMAGES, OTHER_IMAGES = 64, 192  # of a digit network's step
+OWN_PIECES, OTHER_PIECES = 16, 16  # of a reader's step
 OTHERS = 5_000  # of MNIST's images and as many renderings, of which those are
-LEARNING_RATE = 3e-4  # of the digit networks, with Adam
-COURSE = reader.Course(epochs=1, learning_rate=0.002, average_decay=0.95)
+RATE, READER_RATE = 3e-4, 3e-4  # of learning, with Adam, at its peak
+WARM_UP = 0.2  # share of the steps
+KEPT_PIECES = 1.0  # weight of what the reader answered before
 HELD_OUT = 1_000  # made-up pieces that are scored
 MORE_ERRORS = 5  # of MNIST's validation images, at most
 WORSE_PAGES = 0.003  # share of the digits of made-up pages, at most
@@ -88,8 +89,8 @@ class Teacher:
         train = self.dataset.train_images, self.dataset.train_labels
         chosen = np.random.default_rng(self.seed).permutation(len(train[0]))[:OTHERS]
         some = train[0][chosen], train[1][chosen]
-        self.others = with_renderings(*some, [[self.seed, OWN]])
-        self.pages = self._pages(*some, STEPS * reader.BATCH // 2, OWN)
+        self.images, _ = with_renderings(*some, [[self.seed, OWN]])
+        self.pages, _ = self._pages(*some, STEPS * OTHER_PIECES, OWN)
         held_out = self.dataset.validation_images, self.dataset.validation_labels
         self.held_out = self._pages(*held_out, HELD_OUT, reader.VALIDATION)
 
@@ -110,70 +111,98 @@ class Teacher:
         return Trained(ensemble, reader_file.restore(self.path))
 
     def learn(self, examples: Sequence[Example], steps: int) -> Trained:
-        """Return the networks of the file, after they have learned examples."""
-        trained = self.restored()
+        """Return the networks of the file, after they have learned examples.
+
+        Of other pictures they learn the answers that they gave before (Li & Hoiem,
+        Learning without forgetting, 2016).
+        """
+        trained, before = self.restored(), self.restored()
         random = np.random.default_rng([self.seed, len(examples)])
-        half = steps * reader.BATCH // 2
-        own_pieces, own_marks = own_pictures.pieces(examples, half, random)
-        pictures, marks = (part[:half] for part in self.pages)
-        reader.fit(
-            np.concatenate([own_pieces, pictures]),
-            np.concatenate([own_marks, marks]),
-            self.seed,
-            COURSE,
-            Training(),
-            trained.reader,
-        )
-        images = [e.image for e in examples if e.image is not None]
-        its_labels = [e.label for e in examples if e.image is not None]
-        if images:
-            own = np.stack(images), np.array(its_labels, np.uint8)
-            for network in trained.ensemble.networks:
-                self._learn_images(network, own, steps, random)
+        self._learn_pieces(trained.reader, before.reader, examples, steps, random)
+        alone = [example for example in examples if example.image is not None]
+        if alone:
+            images = np.stack([np.asarray(example.image) for example in alone])
+            labels = np.array([example.label for example in alone])
+            for network, old in zip(
+                trained.ensemble.networks, before.ensemble.networks, strict=True
+            ):
+                self._learn_images(network, old, images, labels, steps, random)
         return trained
 
-    def _learn_images(self, network, own, steps, random):
-        """Let a digit network learn images and labels, and others beside them."""
-        variables = [v for v in network.trainable if v.shape.rank > 1]
+    def _learn_pieces(self, model, before, examples, steps, random):
+        """Let a reader of pages learn pieces of examples."""
+        own, marks = own_pictures.pieces(examples, steps * OWN_PIECES, random)
+        own = own.reshape(steps, OWN_PIECES, *own.shape[1:])
+        marks = marks.reshape(steps, OWN_PIECES, *marks.shape[1:])
+        others = self.pages[: steps * OTHER_PIECES]
+        others = others.reshape(steps, OTHER_PIECES, *others.shape[1:])
+        pictures = np.concatenate([own, others], axis=1)
+        nothing = np.full((OTHER_PIECES, *marks.shape[2:]), NOTHING, np.float32)
+
+        def loss_of(step_seed, pixels, marks):
+            pixels, marks = reader.moved(tf.cast(pixels, tf.float32), marks, step_seed)
+            answers, old = model(pixels), before(pixels[OWN_PIECES:])
+            learned = reader.loss_of(answers[:OWN_PIECES], marks[:OWN_PIECES])
+            return learned + KEPT_PIECES * reader.distance(answers[OWN_PIECES:], old)
+
+        self._descend(
+            "Reader",
+            model.trainable_variables,
+            READER_RATE,
+            loss_of,
+            (
+                (pictures[step][..., None], np.concatenate([marks[step], nothing]))
+                for step in range(steps)
+            ),
+            steps,
+        )
+
+    def _learn_images(self, network, before, images, labels, steps, random):
+        """Let a digit network learn images (N, 28, 28) and labels (N,)."""
+        images, others = (
+            images_in_view(part, network.view)[..., None]
+            for part in (images, self.images)
+        )
+
+        def loss_of(step_seed, pixels, labels):
+            pixels = self.augment(pixels, step_seed)
+            targets = tf.concat(
+                [
+                    tf.one_hot(labels, network.classes),
+                    tf.nn.softmax(before(pixels[OWN_IMAGES:])),
+                ],
+                axis=0,
+            )
+            logits = network(pixels)
+            losses = tf.nn.softmax_cross_entropy_with_logits(targets, logits)
+            return tf.reduce_mean(losses)
+
+        def batches():
+            for _ in range(steps):
+                own = random.integers(len(images), size=OWN_IMAGES)
+                other = random.integers(len(others), size=OTHER_IMAGES)
+                yield np.concatenate([images[own], others[other]]), labels[own]
+
+        kernels = [v for v in network.trainable if v.shape.rank > 1]
+        self._descend("Digit network", kernels, RATE, loss_of, batches(), steps)
+
+    def _descend(self, label, variables, rate, loss_of, batches, steps):
+        """Change variables step by step, so that the loss of batches falls."""
         optimizer = keras.optimizers.Adam(
-            OneCycle(LEARNING_RATE, steps, 0.2)  # pyright: ignore
+            OneCycle(rate, steps, WARM_UP)  # pyright: ignore
         )
         optimizer.build(variables)
-        sets = [
-            (
-                images_in_view(images, network.view)[..., None],
-                its_labels.astype(np.int32),
-            )
-            for images, its_labels in (own, self.others)
-        ]
 
         @tf.function
-        def learn(images, its_labels, seed):
-            pixels = self.augment(images, seed)
+        def learn(step_seed, *batch):
             with tf.GradientTape() as tape:
-                losses = tf.nn.sparse_softmax_cross_entropy_with_logits(
-                    its_labels, network(pixels)
-                )
-                loss = tf.reduce_mean(losses)
-            optimizer.apply_gradients(
-                zip(tape.gradient(loss, variables), variables, strict=True)
-            )
+                loss = loss_of(step_seed, *batch)
+            gradients = tape.gradient(loss, variables)
+            optimizer.apply_gradients(zip(gradients, variables, strict=True))
 
-        with Progress("Digit network", steps) as bar:
-            for step in range(steps):
-                chosen = [
-                    random.integers(len(its_labels), size=count)
-                    for (_, its_labels), count in zip(
-                        sets, (OWN_IMAGES, OTHER_IMAGES), strict=True
-                    )
-                ]
-                images, its_labels = (
-                    np.concatenate(
-                        [s[part][c] for s, c in zip(sets, chosen, strict=True)]
-                    )
-                    for part in (0, 1)
-                )
-                learn(images, its_labels, tf.constant([self.seed, step]))
+        with Progress(label, steps) as bar:
+            for step, batch in enumerate(batches):
+                learn(tf.constant([self.seed, step]), *map(tf.constant, batch))
                 bar.update(1)
 
 
