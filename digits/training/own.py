@@ -6,8 +6,9 @@ before and after.
 """
 
 import argparse
+import functools
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -19,6 +20,7 @@ from digits import UserError, mnist
 from digits.experiment import flags, results
 from digits.labels import Labelled
 from digits.model import model_file
+from digits.model.calibration import negative_log_likelihood
 from digits.model.classifier import Classifier
 from digits.model.reader import Reader
 from digits.reading.pipeline import THRESHOLD, Networks, load_networks, read_pictures
@@ -41,16 +43,19 @@ from digits.training.own_pictures import NO_DIGIT_LABEL, Example
 MANY = 40  # pictures of which a part is kept back; of fewer, each half in turn
 KEPT_BACK = 4  # one in so many
 STEPS, STEPS_OF_FEW = 120, 60  # of each network
-OWN_IMAGES, OTHER_IMAGES = 64, 192  # of a digit network's step
+OWN_IMAGES, OTHER_IMAGES = 32, 224  # of a digit network's step
 OWN_PIECES, OTHER_PIECES = 16, 16  # of a reader's step
 OTHERS = 5_000  # of MNIST's images and as many renderings, of which those are
-RATE, READER_RATE = 3e-4, 3e-4  # of learning, with Adam, at its peak
+RATE, READER_RATE = 3e-5, 3e-4  # of learning, with Adam, at its peak
 WARM_UP = 0.2  # share of the steps
-KEPT_PIECES = 1.0  # weight of what the reader answered before
+KEPT_PIECES = 20.0  # weight of what the reader answered before
+SHARES = 1.0, 0.8, 0.6, 0.4, 0.2, 0.0  # of the way from former to learned weights
+CHECKED_IMAGES, CHECKED_PIECES = 2_000, 500  # they choose one of SHARES …
+HIGHER_LOSS = 1.02  # … at which their loss is so many times as high, at most
 HELD_OUT = 1_000  # made-up pieces that are scored
 MORE_ERRORS = 5  # of MNIST's validation images, at most
 WORSE_PAGES = 0.003  # share of the digits of made-up pages, at most
-OWN = 5  # the pages and renderings of --own; after digits.training.reader's
+OWN, CHECKED = 5, 6  # they draw their own pages, as digits.training.reader's do
 
 Facts = dict[str, dict[str, float]]
 
@@ -84,14 +89,18 @@ class Teacher:
         self.path, self.seed = path, args.seed
         self.network, self.augment = network, augment
         self.stored = reader_file.read_networks(path)
-        self.restored()  # before any work
+        self.former = self.restored()  # before any work
         self.dataset = mnist.load("mnist", args.data_dir)
         train = self.dataset.train_images, self.dataset.train_labels
-        chosen = np.random.default_rng(self.seed).permutation(len(train[0]))[:OTHERS]
-        some = train[0][chosen], train[1][chosen]
+        order = np.random.default_rng(self.seed).permutation(len(train[0]))
+        some, self.checked = (
+            (train[0][chosen], train[1][chosen])
+            for chosen in (order[:OTHERS], order[-CHECKED_IMAGES:])
+        )
         self.images, _ = with_renderings(*some, [[self.seed, OWN]])
-        self.pages, _ = self._pages(*some, STEPS * OTHER_PIECES, OWN)
         held_out = self.dataset.validation_images, self.dataset.validation_labels
+        self.pages, _ = self._pages(*some, STEPS * OTHER_PIECES, OWN)
+        self.checked_pages = self._pages(*self.checked, CHECKED_PIECES, CHECKED)
         self.held_out = self._pages(*held_out, HELD_OUT, reader.VALIDATION)
 
     def _pages(self, images, its_labels, count, number):
@@ -116,18 +125,26 @@ class Teacher:
         Of other pictures they learn the answers that they gave before (Li & Hoiem,
         Learning without forgetting, 2016).
         """
-        trained, before = self.restored(), self.restored()
+        trained, former = self.restored(), self.former
         random = np.random.default_rng([self.seed, len(examples)])
-        self._learn_pieces(trained.reader, before.reader, examples, steps, random)
-        alone = [example for example in examples if example.image is not None]
-        if alone:
-            images = np.stack([np.asarray(example.image) for example in alone])
-            labels = np.array([example.label for example in alone])
-            for network, old in zip(
-                trained.ensemble.networks, before.ensemble.networks, strict=True
-            ):
-                self._learn_images(network, old, images, labels, steps, random)
+        self._learn_pieces(trained.reader, former.reader, examples, steps, random)
+        go_back(
+            trained.reader.trainable_variables,
+            former.reader.trainable_variables,
+            functools.partial(reader.mean_loss, trained.reader, *self.checked_pages),
+        )
+        for network, old in zip(
+            trained.ensemble.networks, former.ensemble.networks, strict=True
+        ):
+            self._learn_images(network, old, examples, steps, random)
+            loss = functools.partial(self._mean_loss, Ensemble([network]))
+            go_back(network.trainable, old.trainable, loss)
         return trained
+
+    def _mean_loss(self, ensemble):
+        """Return the loss of an Ensemble on other training images."""
+        images, its_labels = self.checked
+        return negative_log_likelihood(ensemble.logits(images), its_labels)
 
     def _learn_pieces(self, model, before, examples, steps, random):
         """Let a reader of pages learn pieces of examples."""
@@ -157,11 +174,15 @@ class Teacher:
             steps,
         )
 
-    def _learn_images(self, network, before, images, labels, steps, random):
-        """Let a digit network learn images (N, 28, 28) and labels (N,)."""
+    def _learn_images(self, network, before, examples, steps, random):
+        """Let a digit network learn the images of examples that have one."""
+        alone = [example for example in examples if example.image is not None]
+        if not alone:
+            return
+        labels = np.array([example.label for example in alone])
         images, others = (
             images_in_view(part, network.view)[..., None]
-            for part in (images, self.images)
+            for part in (np.stack([one.image for one in alone]), self.images)
         )
 
         def loss_of(step_seed, pixels, labels):
@@ -241,7 +262,9 @@ def train(
         learned = pictures
         after = teacher.learn(list(examples.values()), steps)
         graphs = graphs_of(after)
-    facts: Facts = {"own": own, **others_compared(teacher, after)}
+    before, now = (others_read(teacher, one) for one in (teacher.former, after))
+    others = {name: {"before": before[name], "after": now[name]} for name in now}
+    facts: Facts = {"own": own, **others}
     print_facts(facts)
     summary = summary | facts | {"learned": len(learned)}
     summary |= results.circumstances(teacher.dataset, start)
@@ -260,6 +283,29 @@ def train(
         stored |= {"attributes": attributes, "reader": graphs.reader}
         model_file.save(path, **stored, spare=results.spare_folders(summary))
         print(flags.saved_text(path, "load_model.py", "IMAGE", "--weights", path))
+
+
+def go_back(
+    variables: Sequence[Any], former: Sequence[Any], loss: Callable[[], float]
+) -> None:
+    """Take learned variables back towards their former values until little is lost.
+
+    On the way much of what was learned is kept (Wortsman et al., Robust fine-tuning of
+    zero-shot models, 2022). loss: returns that of other digits with the present values.
+    """
+    pairs = [
+        (old.numpy(), one.numpy()) for old, one in zip(former, variables, strict=True)
+    ]
+
+    def loss_at(share):
+        for variable, (old, learned) in zip(variables, pairs, strict=True):
+            variable.assign(old + share * (learned - old))
+        return loss()
+
+    most = HIGHER_LOSS * loss_at(0)
+    for share in SHARES:
+        if loss_at(share) <= most:
+            return
 
 
 def steps_of(count: int) -> int:
@@ -305,23 +351,16 @@ def count_right(pictures: Sequence[Labelled], networks: Networks) -> int:
     return right
 
 
-def others_compared(teacher: Teacher, after: Trained) -> Facts:
-    """Return how other pictures are read before and after.
+def others_read(teacher: Teacher, trained: Trained) -> dict[str, float]:
+    """Return how other pictures are read.
 
     Those are MNIST's validation images, of which errors are counted, and made-up pages,
     of whose digits the share is given that is right.
     """
-    images, its_labels = (
-        teacher.dataset.validation_images,
-        teacher.dataset.validation_labels,
-    )
-    facts: Facts = {"mnist_errors": {}, "pages_right": {}}
-    for name, trained in {"before": teacher.restored(), "after": after}.items():
-        errors = (trained.ensemble.predict(images) != its_labels).sum()
-        facts["mnist_errors"][name] = int(errors)
-        score = reader.score(trained.reader, *teacher.held_out)
-        facts["pages_right"][name] = score["right"]
-    return facts
+    images = teacher.dataset.validation_images
+    wrong = trained.ensemble.predict(images) != teacher.dataset.validation_labels
+    score = reader.score(trained.reader, *teacher.held_out)
+    return {"mnist_errors": int(wrong.sum()), "pages_right": score["right"]}
 
 
 def print_facts(facts: Facts) -> None:

@@ -338,6 +338,16 @@ def score(model: keras.Model, pictures: np.ndarray, marks: np.ndarray) -> dict:
     }
 
 
+def mean_loss(model: keras.Model, pictures: np.ndarray, marks: np.ndarray) -> float:
+    """Return the loss of a network on pieces, as digits.synthesis.pages makes them."""
+    losses = []
+    for start in range(0, len(pictures), BATCH):
+        batch = slice(start, start + BATCH)
+        answers = model(pictures[batch, ..., None].astype(np.float32))
+        losses.append(float(loss_of(answers, tf.constant(marks[batch]))))
+    return float(np.mean(losses))
+
+
 def calibrate(
     model: keras.Model, pictures: np.ndarray, marks: np.ndarray
 ) -> tuple[float, float]:
