@@ -3,9 +3,10 @@
     python3 benchmarks/own_hand.py FOLDER
 
 FOLDER is as benchmarks/real_pictures.py takes it. For every source of a sub-folder with
-at least 30 pictures, the shipped networks learn a third of them and read the rest,
-before and after. Prints a line for each; with --record the counts are written to
-assets/results/own_hand.json. Nothing that was learned is kept.
+at least 30 pictures, the shipped networks learn a third of them. Before and after, they
+read the rest, MNIST's validation images and made-up pages. Prints a line for each
+source; with --record the counts are written to assets/results/own_hand.json. Nothing
+that was learned is kept.
 """
 
 import argparse
@@ -59,7 +60,7 @@ def compare(teacher, group, seed):
         "read": len(rest),
         "right_before": own.count_right(rest, networks),
         "right_after": own.count_right(rest, after),
-    }
+    } | own.others_read(teacher, trained)
 
 
 def parse_args(argv=None):
@@ -90,7 +91,8 @@ def main(argv=None):
         before, after = facts[name]["right_before"], facts[name]["right_after"]
         print(f"{name}: {before} of {facts[name]['read']} right, {after} after")
     if args.record:
-        recorded.write("own_hand", {"sources": facts})
+        others = own.others_read(teacher, teacher.former)
+        recorded.write("own_hand", {"sources": facts, "before": others})
     return 0
 
 

@@ -268,11 +268,19 @@ def own_hand_block():
             str(facts["read"]),
             str(facts["read"] - facts["right_before"]),
             str(facts["read"] - facts["right_after"]),
+            *others_cells(facts),
         ]
         for name, facts in sorted(measured["sources"].items())
     ]
+    rows.append(["none", "0", "", "", "", *others_cells(measured["before"])])
     header = ["pictures, source", "learned", "read", "wrong before", "wrong after"]
+    header += ["MNIST, wrong", "pages, right"]
     return recorded.markdown_table(header, rows)
+
+
+def others_cells(facts):
+    """Return how other pictures are read, as digits.training.own.others_read does."""
+    return [str(facts["mnist_errors"]), f"{facts['pages_right']:.1%}"]
 
 
 def model_block():

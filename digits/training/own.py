@@ -6,8 +6,9 @@ before and after.
 """
 
 import argparse
+import functools
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -17,13 +18,13 @@ import tensorflow as tf
 
 from digits import UserError, mnist
 from digits.experiment import flags, results
-from digits.experiment.resume import Training
 from digits.labels import Labelled
 from digits.model import model_file
+from digits.model.calibration import negative_log_likelihood
 from digits.model.classifier import Classifier
 from digits.model.reader import Reader
 from digits.reading.pipeline import THRESHOLD, Networks, load_networks, read_pictures
-from digits.synthesis.pages import pieces
+from digits.synthesis.pages import NOTHING, pieces
 from digits.synthesis.render import with_renderings
 from digits.terminal import files
 from digits.terminal.progress import Progress
@@ -42,14 +43,19 @@ from digits.training.own_pictures import NO_DIGIT_LABEL, Example
 MANY = 40  # pictures of which a part is kept back; of fewer, each half in turn
 KEPT_BACK = 4  # one in so many
 STEPS, STEPS_OF_FEW = 120, 60  # of each network
-OWN_IMAGES, OTHER_IMAGES = 64, 192  # of a digit network's step
+OWN_IMAGES, OTHER_IMAGES = 32, 224  # of a digit network's step
+OWN_PIECES, OTHER_PIECES = 16, 16  # of a reader's step
 OTHERS = 5_000  # of MNIST's images and as many renderings, of which those are
-LEARNING_RATE = 3e-4  # of the digit networks, with Adam
-COURSE = reader.Course(epochs=1, learning_rate=0.002, average_decay=0.95)
+RATE, READER_RATE = 3e-5, 3e-4  # of learning, with Adam, at its peak
+WARM_UP = 0.2  # share of the steps
+KEPT_PIECES = 20.0  # weight of what the reader answered before
+SHARES = 1.0, 0.8, 0.6, 0.4, 0.2, 0.0  # of the way from former to learned weights
+CHECKED_IMAGES, CHECKED_PIECES = 2_000, 500  # they choose one of SHARES …
+HIGHER_LOSS = 1.02  # … at which their loss is so many times as high, at most
 HELD_OUT = 1_000  # made-up pieces that are scored
 MORE_ERRORS = 5  # of MNIST's validation images, at most
 WORSE_PAGES = 0.003  # share of the digits of made-up pages, at most
-OWN = 5  # the pages and renderings of --own; after digits.training.reader's
+OWN, CHECKED = 5, 6  # they draw their own pages, as digits.training.reader's do
 
 Facts = dict[str, dict[str, float]]
 
@@ -83,14 +89,18 @@ class Teacher:
         self.path, self.seed = path, args.seed
         self.network, self.augment = network, augment
         self.stored = reader_file.read_networks(path)
-        self.restored()  # before any work
+        self.former = self.restored()  # before any work
         self.dataset = mnist.load("mnist", args.data_dir)
         train = self.dataset.train_images, self.dataset.train_labels
-        chosen = np.random.default_rng(self.seed).permutation(len(train[0]))[:OTHERS]
-        some = train[0][chosen], train[1][chosen]
-        self.others = with_renderings(*some, [[self.seed, OWN]])
-        self.pages = self._pages(*some, STEPS * reader.BATCH // 2, OWN)
+        order = np.random.default_rng(self.seed).permutation(len(train[0]))
+        some, self.checked = (
+            (train[0][chosen], train[1][chosen])
+            for chosen in (order[:OTHERS], order[-CHECKED_IMAGES:])
+        )
+        self.images, _ = with_renderings(*some, [[self.seed, OWN]])
         held_out = self.dataset.validation_images, self.dataset.validation_labels
+        self.pages, _ = self._pages(*some, STEPS * OTHER_PIECES, OWN)
+        self.checked_pages = self._pages(*self.checked, CHECKED_PIECES, CHECKED)
         self.held_out = self._pages(*held_out, HELD_OUT, reader.VALIDATION)
 
     def _pages(self, images, its_labels, count, number):
@@ -110,70 +120,110 @@ class Teacher:
         return Trained(ensemble, reader_file.restore(self.path))
 
     def learn(self, examples: Sequence[Example], steps: int) -> Trained:
-        """Return the networks of the file, after they have learned examples."""
-        trained = self.restored()
+        """Return the networks of the file, after they have learned examples.
+
+        Of other pictures they learn the answers that they gave before (Li & Hoiem,
+        Learning without forgetting, 2016).
+        """
+        trained, former = self.restored(), self.former
         random = np.random.default_rng([self.seed, len(examples)])
-        half = steps * reader.BATCH // 2
-        own_pieces, own_marks = own_pictures.pieces(examples, half, random)
-        pictures, marks = (part[:half] for part in self.pages)
-        reader.fit(
-            np.concatenate([own_pieces, pictures]),
-            np.concatenate([own_marks, marks]),
-            self.seed,
-            COURSE,
-            Training(),
-            trained.reader,
+        self._learn_pieces(trained.reader, former.reader, examples, steps, random)
+        go_back(
+            trained.reader.trainable_variables,
+            former.reader.trainable_variables,
+            functools.partial(reader.mean_loss, trained.reader, *self.checked_pages),
         )
-        images = [e.image for e in examples if e.image is not None]
-        its_labels = [e.label for e in examples if e.image is not None]
-        if images:
-            own = np.stack(images), np.array(its_labels, np.uint8)
-            for network in trained.ensemble.networks:
-                self._learn_images(network, own, steps, random)
+        for network, old in zip(
+            trained.ensemble.networks, former.ensemble.networks, strict=True
+        ):
+            self._learn_images(network, old, examples, steps, random)
+            loss = functools.partial(self._mean_loss, Ensemble([network]))
+            go_back(network.trainable, old.trainable, loss)
         return trained
 
-    def _learn_images(self, network, own, steps, random):
-        """Let a digit network learn images and labels, and others beside them."""
-        variables = [v for v in network.trainable if v.shape.rank > 1]
+    def _mean_loss(self, ensemble):
+        """Return the loss of an Ensemble on other training images."""
+        images, its_labels = self.checked
+        return negative_log_likelihood(ensemble.logits(images), its_labels)
+
+    def _learn_pieces(self, model, before, examples, steps, random):
+        """Let a reader of pages learn pieces of examples."""
+        own, marks = own_pictures.pieces(examples, steps * OWN_PIECES, random)
+        own = own.reshape(steps, OWN_PIECES, *own.shape[1:])
+        marks = marks.reshape(steps, OWN_PIECES, *marks.shape[1:])
+        others = self.pages[: steps * OTHER_PIECES]
+        others = others.reshape(steps, OTHER_PIECES, *others.shape[1:])
+        pictures = np.concatenate([own, others], axis=1)
+        nothing = np.full((OTHER_PIECES, *marks.shape[2:]), NOTHING, np.float32)
+
+        def loss_of(step_seed, pixels, marks):
+            pixels, marks = reader.moved(tf.cast(pixels, tf.float32), marks, step_seed)
+            answers, old = model(pixels), before(pixels[OWN_PIECES:])
+            learned = reader.loss_of(answers[:OWN_PIECES], marks[:OWN_PIECES])
+            return learned + KEPT_PIECES * reader.distance(answers[OWN_PIECES:], old)
+
+        self._descend(
+            "Reader",
+            model.trainable_variables,
+            READER_RATE,
+            loss_of,
+            (
+                (pictures[step][..., None], np.concatenate([marks[step], nothing]))
+                for step in range(steps)
+            ),
+            steps,
+        )
+
+    def _learn_images(self, network, before, examples, steps, random):
+        """Let a digit network learn the images of examples that have one."""
+        alone = [example for example in examples if example.image is not None]
+        if not alone:
+            return
+        labels = np.array([example.label for example in alone])
+        images, others = (
+            images_in_view(part, network.view)[..., None]
+            for part in (np.stack([one.image for one in alone]), self.images)
+        )
+
+        def loss_of(step_seed, pixels, labels):
+            pixels = self.augment(pixels, step_seed)
+            targets = tf.concat(
+                [
+                    tf.one_hot(labels, network.classes),
+                    tf.nn.softmax(before(pixels[OWN_IMAGES:])),
+                ],
+                axis=0,
+            )
+            logits = network(pixels)
+            losses = tf.nn.softmax_cross_entropy_with_logits(targets, logits)
+            return tf.reduce_mean(losses)
+
+        def batches():
+            for _ in range(steps):
+                own = random.integers(len(images), size=OWN_IMAGES)
+                other = random.integers(len(others), size=OTHER_IMAGES)
+                yield np.concatenate([images[own], others[other]]), labels[own]
+
+        kernels = [v for v in network.trainable if v.shape.rank > 1]
+        self._descend("Digit network", kernels, RATE, loss_of, batches(), steps)
+
+    def _descend(self, label, variables, rate, loss_of, batches, steps):
+        """Change variables step by step, so that the loss of batches falls."""
         optimizer = keras.optimizers.Adam(
-            OneCycle(LEARNING_RATE, steps, 0.2)  # pyright: ignore
+            OneCycle(rate, steps, WARM_UP)  # pyright: ignore
         )
         optimizer.build(variables)
-        sets = [
-            (
-                images_in_view(images, network.view)[..., None],
-                its_labels.astype(np.int32),
-            )
-            for images, its_labels in (own, self.others)
-        ]
 
         @tf.function
-        def learn(images, its_labels, seed):
-            pixels = self.augment(images, seed)
+        def learn(step_seed, *batch):
             with tf.GradientTape() as tape:
-                losses = tf.nn.sparse_softmax_cross_entropy_with_logits(
-                    its_labels, network(pixels)
-                )
-                loss = tf.reduce_mean(losses)
-            optimizer.apply_gradients(
-                zip(tape.gradient(loss, variables), variables, strict=True)
-            )
+                loss = loss_of(step_seed, *batch)
+            gradients = tape.gradient(loss, variables)
+            optimizer.apply_gradients(zip(gradients, variables, strict=True))
 
-        with Progress("Digit network", steps) as bar:
-            for step in range(steps):
-                chosen = [
-                    random.integers(len(its_labels), size=count)
-                    for (_, its_labels), count in zip(
-                        sets, (OWN_IMAGES, OTHER_IMAGES), strict=True
-                    )
-                ]
-                images, its_labels = (
-                    np.concatenate(
-                        [s[part][c] for s, c in zip(sets, chosen, strict=True)]
-                    )
-                    for part in (0, 1)
-                )
-                learn(images, its_labels, tf.constant([self.seed, step]))
+        with Progress(label, steps) as bar:
+            for step, batch in enumerate(batches):
+                learn(tf.constant([self.seed, step]), *map(tf.constant, batch))
                 bar.update(1)
 
 
@@ -212,7 +262,9 @@ def train(
         learned = pictures
         after = teacher.learn(list(examples.values()), steps)
         graphs = graphs_of(after)
-    facts: Facts = {"own": own, **others_compared(teacher, after)}
+    before, now = (others_read(teacher, one) for one in (teacher.former, after))
+    others = {name: {"before": before[name], "after": now[name]} for name in now}
+    facts: Facts = {"own": own, **others}
     print_facts(facts)
     summary = summary | facts | {"learned": len(learned)}
     summary |= results.circumstances(teacher.dataset, start)
@@ -231,6 +283,29 @@ def train(
         stored |= {"attributes": attributes, "reader": graphs.reader}
         model_file.save(path, **stored, spare=results.spare_folders(summary))
         print(flags.saved_text(path, "load_model.py", "IMAGE", "--weights", path))
+
+
+def go_back(
+    variables: Sequence[Any], former: Sequence[Any], loss: Callable[[], float]
+) -> None:
+    """Take learned variables back towards their former values until little is lost.
+
+    On the way much of what was learned is kept (Wortsman et al., Robust fine-tuning of
+    zero-shot models, 2022). loss: returns that of other digits with the present values.
+    """
+    pairs = [
+        (old.numpy(), one.numpy()) for old, one in zip(former, variables, strict=True)
+    ]
+
+    def loss_at(share):
+        for variable, (old, learned) in zip(variables, pairs, strict=True):
+            variable.assign(old + share * (learned - old))
+        return loss()
+
+    most = HIGHER_LOSS * loss_at(0)
+    for share in SHARES:
+        if loss_at(share) <= most:
+            return
 
 
 def steps_of(count: int) -> int:
@@ -276,23 +351,16 @@ def count_right(pictures: Sequence[Labelled], networks: Networks) -> int:
     return right
 
 
-def others_compared(teacher: Teacher, after: Trained) -> Facts:
-    """Return how other pictures are read before and after.
+def others_read(teacher: Teacher, trained: Trained) -> dict[str, float]:
+    """Return how other pictures are read.
 
     Those are MNIST's validation images, of which errors are counted, and made-up pages,
     of whose digits the share is given that is right.
     """
-    images, its_labels = (
-        teacher.dataset.validation_images,
-        teacher.dataset.validation_labels,
-    )
-    facts: Facts = {"mnist_errors": {}, "pages_right": {}}
-    for name, trained in {"before": teacher.restored(), "after": after}.items():
-        errors = (trained.ensemble.predict(images) != its_labels).sum()
-        facts["mnist_errors"][name] = int(errors)
-        score = reader.score(trained.reader, *teacher.held_out)
-        facts["pages_right"][name] = score["right"]
-    return facts
+    images = teacher.dataset.validation_images
+    wrong = trained.ensemble.predict(images) != teacher.dataset.validation_labels
+    score = reader.score(trained.reader, *teacher.held_out)
+    return {"mnist_errors": int(wrong.sum()), "pages_right": score["right"]}
 
 
 def print_facts(facts: Facts) -> None:

@@ -231,6 +231,24 @@ def loss_of(answers: tf.Tensor, marks: tf.Tensor) -> tf.Tensor:
     )
 
 
+def distance(answers: tf.Tensor, others: tf.Tensor) -> tf.Tensor:
+    """Return how far answers (N, h, w, OUTPUTS) are from those of another network.
+
+    That is the loss of `loss_of`, of which the others say what is right: a scalar.
+    """
+    present = tf.sigmoid(others[..., PRESENCE])
+    presence = tf.nn.sigmoid_cross_entropy_with_logits(present, answers[..., PRESENCE])
+    which = tf.nn.softmax_cross_entropy_with_logits(
+        tf.nn.softmax(others[..., CLASSES]), answers[..., CLASSES]
+    )
+    gaps = sum(
+        tf.reduce_sum(tf.abs(answers[..., part] - others[..., part]), axis=-1)
+        for part in (PLACE, SIZE)
+    )
+    details = present * (which + SIZE_WEIGHT * gaps)
+    return tf.reduce_sum(presence + details) / (tf.reduce_sum(present) + 1)
+
+
 def moved(pixels: tf.Tensor, marks: tf.Tensor, seed: tf.Tensor):
     """Return pixels (N, HEIGHT, WIDTH, 1) and their marks, a little changed.
 
@@ -318,6 +336,16 @@ def score(model: keras.Model, pictures: np.ndarray, marks: np.ndarray) -> dict:
         "right": float((is_digit & (read.labels == shown)).sum() / digits),
         "made_up": float((read.are_digits & is_read & is_none).sum() / digits),
     }
+
+
+def mean_loss(model: keras.Model, pictures: np.ndarray, marks: np.ndarray) -> float:
+    """Return the loss of a network on pieces, as digits.synthesis.pages makes them."""
+    losses = []
+    for start in range(0, len(pictures), BATCH):
+        batch = slice(start, start + BATCH)
+        answers = model(pictures[batch, ..., None].astype(np.float32))
+        losses.append(float(loss_of(answers, tf.constant(marks[batch]))))
+    return float(np.mean(losses))
 
 
 def calibrate(
