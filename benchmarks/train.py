@@ -3,9 +3,9 @@
     python3 benchmarks/train.py
 
 First it measures the floating-point operations a second of a large float32 matrix
-product and of training by tf_cnn.py, in turn. Then it measures the seconds until 99 %
-of the validation images are read right: by Keras's own MNIST example, which it trains
-to the end, and by CNN_MNIST.py --target_accuracy 99. Writes assets/results/train.json.
+product and of training by tf_cnn.py, in turn, and the time of a checkpoint. Then it
+measures the seconds until 99 % of the validation images are read right: by Keras's own
+MNIST example, which it trains to the end, and by CNN_MNIST.py --target_accuracy 99. Writes assets/results/train.json.
 It takes about ten minutes.
 """
 
@@ -23,7 +23,7 @@ sys.path.insert(0, str(ROOT))
 
 import tf_cnn
 from digits import UserError, mnist
-from digits.experiment import recorded
+from digits.experiment import recorded, results, resume
 from digits.model.classifier import DIGITS
 from digits.terminal import cli
 from digits.terminal.lazy import LazyModule
@@ -36,6 +36,7 @@ TARGET = 0.99  # accuracy on the validation images
 SIDE = 2048  # rows and columns of the matrices
 ROUNDS = 30  # of both in turn; each takes about a second
 PRODUCTS, STEPS = 10, 10  # in a round
+CHECKPOINTS = 20
 
 
 def matrix_rate(product):
@@ -96,13 +97,34 @@ def step_speed(dataset):
     rates = np.array(rates[1:])  # the first round compiles
     of_matrix, of_training = np.median(rates, axis=0)
     share = np.median(rates[:, 1] / rates[:, 0])
+    operations = args.batch_size * operations_an_image(trainer.network)
     return {
         "matrix_side": SIDE,
         "matrix_gflops": round(float(of_matrix)),
         "training_gflops": round(float(of_training)),
         "share": round(float(share), 3),
         "batch_size": args.batch_size,
+        "checkpoint": checkpoint_cost(trainer, operations / of_training / 1e9),
     }
+
+
+def checkpoint_cost(trainer, step_seconds):
+    """Return the milliseconds of a checkpoint of training, and its share of an epoch.
+
+    By default there is one after each epoch, which takes less than a minute.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        args = tf_cnn.parse_args(["--output_dir", folder])
+        summary = results.new_summary("tf_cnn.py", [], args)
+        with resume.Run(folder, args, summary) as run:
+            run.track("network", trainer.variables)
+            run.keep()
+            start = time.perf_counter()
+            for _ in range(CHECKPOINTS):
+                run.keep()
+            seconds = (time.perf_counter() - start) / CHECKPOINTS
+    share = seconds / (trainer.batches * step_seconds)
+    return {"milliseconds": round(1000 * seconds, 1), "share": round(share, 5)}
 
 
 def keras_example(dataset):
