@@ -5,8 +5,8 @@
 First it measures the floating-point operations a second of a large float32 matrix
 product and of training by tf_cnn.py, in turn, and the time of a checkpoint. Then it
 measures the seconds until 99 % of the validation images are read right: by Keras's own
-MNIST example, which it trains to the end, and by CNN_MNIST.py --target_accuracy 99. Writes assets/results/train.json.
-It takes about ten minutes.
+MNIST example, which it trains to the end, and by CNN_MNIST.py --target_accuracy 99.
+Writes assets/results/train.json. It takes about ten minutes.
 """
 
 import json
