@@ -16,6 +16,7 @@ import csv
 import functools
 import importlib
 import io
+import itertools
 import multiprocessing
 import os
 import signal
@@ -190,7 +191,9 @@ def places_of_structure(onnx):
     """
     structure = graph.only_graph(onnx)
     places, place = [], onnx.index(structure)
-    for number, part in graph.fields(structure):  # in the order of their places
+    for number, part in graph.fields(
+        structure, itertools.count(1)
+    ):  # in the order of their places
         if isinstance(part, memoryview):
             place = onnx.index(part, place)
             shown = min(len(part), 40) if number == graph.INITIALIZER else len(part)
