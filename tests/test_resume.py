@@ -13,7 +13,7 @@ import pytest
 
 import CNN_MNIST
 import tf_cnn
-from benchmarks.faults import history_of, variables_of
+from benchmarks.kills import history_of, variables_of
 from conftest import TINY
 from digits import UserError
 from digits.experiment import resume
