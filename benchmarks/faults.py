@@ -29,6 +29,8 @@ PARTS = {
     "runs": ("kills", 20),
     "models": ("hostile.models", 2_000),
     "pictures": ("hostile.pictures", 2_000),
+    "mnist": ("hostile.mnist_folders", 200),
+    "skops": ("hostile.skops_files", 200),
 }
 
 

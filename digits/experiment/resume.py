@@ -15,7 +15,6 @@ import shutil
 import signal
 import sys
 import time
-import zipfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import FrameType, TracebackType
@@ -26,7 +25,7 @@ import numpy as np
 from digits import UserError
 from digits.experiment import flags
 from digits.experiment.results import versions
-from digits.terminal import files
+from digits.terminal import files, npz
 from digits.terminal.cli import number
 from digits.terminal.lazy import LazyModule
 
@@ -37,7 +36,6 @@ PREFIX = "checkpoint-"
 KEPT = 2  # checkpoints
 LARGEST = 4 << 30  # bytes of a checkpoint, or of what is kept beside it
 HEAD = "head"  # the array whose text says what a checkpoint is of
-DAMAGE = AttributeError, KeyError, ValueError, EOFError, zipfile.BadZipFile
 RUN_FLAGS = {"resume", "restart", "output_dir"}
 FREE_FLAGS = {"save_weights", "checkpoint_seconds"}  # a resumed run may change them
 SIGNALS = signal.SIGINT, signal.SIGTERM
@@ -198,7 +196,7 @@ class Run(Training):
         if not self._number:
             self.keep()
         path = self.folder / name
-        with contextlib.suppress(OSError, *DAMAGE):
+        with contextlib.suppress(*npz.DAMAGE):
             return read(path)[name]
         made = list(make())
         try:
@@ -390,8 +388,8 @@ def newest(
                 raise ValueError("no head")
             return path, head, arrays
         except OSError as error:
-            fault = error.strerror
-        except DAMAGE:
+            fault = error.strerror or "damaged"
+        except npz.DAMAGE:
             fault = "damaged"
         if is_told:
             print(f"{path}: {fault}", file=sys.stderr)
@@ -419,14 +417,14 @@ def write(path: Path, arrays: Mapping[str, Sequence[np.ndarray]]) -> None:
 def read(path: Path) -> dict[str, list[np.ndarray]]:
     """Return {name: arrays} as written to `path`.
 
-    Raises one of DAMAGE where it is damaged, and OSError where it cannot be read.
+    Raises one of npz.DAMAGE where it is damaged or cannot be read.
     """
     content = memoryview(files.read_bytes(path, LARGEST))
     digest, rest = content[:32], content[32:]
     if hashlib.sha256(rest).digest() != digest:
         raise ValueError("another digest")
     found: dict[str, list[np.ndarray]] = {}
-    with np.load(io.BytesIO(rest), allow_pickle=False) as named:
-        for name in named.files:  # in the order in which they were written
-            found.setdefault(name.rpartition("/")[0], []).append(named[name])
+    # In the order in which they were written, not compressed.
+    for name, array in npz.read(rest, len(rest)).items():
+        found.setdefault(name.rpartition("/")[0], []).append(array)
     return found
