@@ -31,6 +31,7 @@ PARTS = {
     "pictures": ("hostile.pictures", 2_000),
     "mnist": ("hostile.mnist_folders", 200),
     "skops": ("hostile.skops_files", 200),
+    "keras": ("hostile.keras_files", 200),
 }
 
 

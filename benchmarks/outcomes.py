@@ -11,6 +11,7 @@ import signal
 import sys
 import tempfile
 import time
+import traceback
 from pathlib import Path
 
 from digits import UserError
@@ -79,7 +80,7 @@ def _forked(work, *outputs):
     try:
         status = work() or 0
     except Exception:
-        sys.excepthook(*sys.exc_info())
+        traceback.print_exc()
     finally:
         sys.stdout.flush()
         sys.stderr.flush()

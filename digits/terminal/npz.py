@@ -46,4 +46,4 @@ def check_size(archive: zipfile.ZipFile, largest: int) -> None:
     zipfile unpacks no more of a part than the directory says.
     """
     if sum(entry.file_size for entry in archive.infolist()) > largest:
-        raise ValueError("too large")
+        raise ValueError("unpacked it is too large")
