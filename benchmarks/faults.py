@@ -32,6 +32,7 @@ PARTS = {
     "mnist": ("hostile.mnist_folders", 200),
     "skops": ("hostile.skops_files", 200),
     "keras": ("hostile.keras_files", 200),
+    "checkpoints": ("hostile.checkpoints", 200),
 }
 
 
