@@ -33,6 +33,7 @@ PARTS = {
     "skops": ("hostile.skops_files", 200),
     "keras": ("hostile.keras_files", 200),
     "checkpoints": ("hostile.checkpoints", 200),
+    "labels": ("hostile.labels_files", 200),
 }
 
 
