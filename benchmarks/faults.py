@@ -2,13 +2,14 @@
 
     python3 benchmarks/faults.py runs
     python3 benchmarks/faults.py models
-    python3 benchmarks/faults.py pictures
+    python3 benchmarks/faults.py soak
 
 `runs`: small training runs are killed at random moments, and resumed; each must end
-with the weights and the history of a run that was not killed. The other parts damage
-the files that they are named after, and read each in a process of its own: it must be
-read, or refused in a line, in time and memory. With --record the counts are written to
-assets/results/faults.json.
+with the weights and the history of a run that was not killed. `soak`: a long list of
+pictures, some broken, is read by a call that is killed and goes on; each picture must
+be answered once. The other parts damage the files that they are named after, and read
+each in a process of its own: it must be read, or refused in a line, in time and memory.
+With --record the counts are written to assets/results/faults.json.
 """
 
 import importlib
@@ -34,6 +35,7 @@ PARTS = {
     "keras": ("hostile.keras_files", 200),
     "checkpoints": ("hostile.checkpoints", 200),
     "labels": ("hostile.labels_files", 200),
+    "soak": ("soak", 100_000),
 }
 
 
