@@ -29,7 +29,7 @@ PRELOADED = ["digits.training.export", "digits.training.reader", "tf_cnn", "CNN_
 SMALL = "--dataset sklearn_digits --filters 4 8 8 --batch_size 100 --epochs 3 -s 1"
 # The reader of pages learns from few, since drawing them takes long.
 READER = "--dataset sklearn_digits --reader 1"
-READER_SETTINGS = {"PIECES": 320, "HELD_OUT": 32}
+READER_SETTINGS = {"PIECES": 64, "HELD_OUT": 32}
 
 
 class Kind(NamedTuple):
@@ -166,9 +166,10 @@ def variables_of(path):
         file.visititems(add)
         graph = model_file.read_bytes(file, model_file.READER)
     made = onnx.load_from_string(graph).graph if graph else onnx.GraphProto()
-    for number, weights in enumerate(made.initializer):
-        found[f"reader/{number}"] = onnx.numpy_helper.to_array(weights)
-    return found
+    arrays = [onnx.numpy_helper.to_array(weights) for weights in made.initializer]
+    # The order in which tf2onnx writes them differs from call to call.
+    arrays.sort(key=lambda array: (array.shape, array.tobytes()))
+    return found | {f"reader/{number}": a for number, a in enumerate(arrays)}
 
 
 def history_of(folder):

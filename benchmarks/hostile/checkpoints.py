@@ -10,6 +10,7 @@ import json
 import os
 import tempfile
 from pathlib import Path
+from unittest import mock
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # one line is told: ours
 
@@ -40,10 +41,9 @@ def begin(folder):
         if len(resume.checkpoints(run.folder)) == 2:
             os._exit(0)
 
-    resume.Run.keep = keep_two
-    tf_cnn.main(
-        [*SMALL.split(), "--checkpoint_seconds", "0", "--output_dir", str(folder)]
-    )
+    where = ["--checkpoint_seconds", "0", "--output_dir", str(folder)]
+    with mock.patch.object(resume.Run, "keep", keep_two):
+        tf_cnn.main([*SMALL.split(), *where])
 
 
 def signed(content):
@@ -167,8 +167,8 @@ def facts(count, random):
             (folder / before.name).write_bytes(contents[1])
 
     def read(path, _):
-        resume.Training.step = lambda *_: os._exit(0)
-        return tf_cnn.main(["--resume", "--output_dir", str(path)])
+        with mock.patch.object(resume.Training, "step", lambda *_: os._exit(0)):
+            return tf_cnn.main(["--resume", "--output_dir", str(path)])
 
     # Another line says on what a run trains, or which checkpoint is damaged.
     return tallied("checkpoints", count, make, read, lines=2, imported=resident())
