@@ -8,10 +8,7 @@ damaged or hostile file is refused or reads images wrongly, and does nothing wor
 
 import io
 import json
-import lzma
-import tokenize
 import zipfile
-import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -19,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from digits import UserError
-from digits.terminal import files
+from digits.terminal import files, npz
 from digits.terminal.lazy import LazyModule
 
 base = LazyModule("sklearn.base")
@@ -27,7 +24,7 @@ skops = LazyModule("skops.io")
 sklearn_tree = LazyModule("sklearn.tree._tree")
 
 SCHEMA = "schema.json"
-LARGEST = 2 << 30  # bytes of a file, packed and unpacked; our forests are the largest
+LARGEST = 2 << 30  # bytes of a file; our forests are the largest
 # Our own types, and the one that skops does not trust because of its unchecked numbers.
 TRUSTED = [
     "baselines.pairwise_svc.PairwiseSVC",
@@ -68,22 +65,7 @@ ESTIMATORS = {
 PLAIN = bool, int, float, str, type(None), np.generic, np.ndarray
 LEAF = -1  # the child of a node that has none
 # What zipfile, NumPy, skops and scikit-learn raise on damaged content.
-DAMAGE = (
-    ArithmeticError,
-    AttributeError,
-    EOFError,
-    LookupError,
-    MemoryError,
-    OSError,
-    RuntimeError,
-    SyntaxError,
-    TypeError,
-    ValueError,
-    lzma.LZMAError,
-    tokenize.TokenError,
-    zipfile.BadZipFile,
-    zlib.error,
-)
+DAMAGE = npz.DAMAGE
 
 
 def to_bytes(classifier: Any, summary: dict[str, Any]) -> bytes:
@@ -122,10 +104,9 @@ def load(path: str | Path, script: str) -> tuple[Any, dict[str, Any]]:
 
 
 def check_archive(content: bytes) -> None:
-    """Raise ValueError if a skops file is too large or needs a loader not listed."""
+    """Raise ValueError if a skops file is packed or needs a loader not listed."""
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
-        if sum(entry.file_size for entry in archive.infolist()) > LARGEST:
-            raise ValueError("too large")
+        npz.check_size(archive, len(content))  # ours are not compressed
         # The hook sees every object of the schema.
         json.loads(archive.read(SCHEMA), object_hook=_check_loader)
 

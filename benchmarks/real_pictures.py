@@ -15,8 +15,8 @@ a sheet of the misread pictures of each sub-folder. With --record, MNIST's test 
 are read too, as files, and the counts are written to assets/results/real_pictures.json.
 """
 
-import csv
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -31,7 +31,7 @@ sys.path.insert(0, str(ROOT))
 
 from benchmarks import peer, scoring
 from benchmarks.scoring import OURS, OUTCOMES, Picture, Readings
-from digits import UserError, mnist
+from digits import UserError, labels, mnist
 from digits.experiment import recorded
 from digits.model import model_file
 from digits.model.classifier import NO_DIGIT
@@ -39,6 +39,7 @@ from digits.reading.decode import decode
 from digits.reading.normalise import scaled_into
 from digits.terminal import cli, files
 
+COLUMNS = "file", "reading", "kind"  # beside source
 SHEET = 1800  # pixels: width of a sheet of misread pictures
 TILE = 200  # pixels each way of a square picture on it; a wide one has the same area
 WIDEST = 9  # times as wide as high: the widest tile, 600 pixels wide
@@ -50,29 +51,25 @@ def read_labels(folder, only=()):
 
     only: sub-folders, empty for all. Raises UserError if the rows cannot be used.
     """
-    path = Path(folder, "labels.csv")
-    try:
-        with open(path, newline="", encoding="utf-8") as file:
-            rows = list(csv.DictReader(file))
-    except OSError as error:
-        raise UserError(f"{path}: cannot be read: {error.strerror}") from error
-    if not rows or not {"file", "reading", "kind"} <= rows[0].keys():
-        raise UserError(f"{path}: has no rows with the columns file, reading and kind")
+    path = Path(folder, labels.TABLE)
+    rows = labels.rows_of(path, COLUMNS)
+    if not rows:
+        raise UserError(f"{path}: has no rows")
     pictures = [_picture(folder, row) for row in rows]
     pictures = [p for p in pictures if not only or p.folder in only]
     if not pictures:
         raise UserError(f"{path}: names no picture in {' or '.join(only)}")
     for picture in pictures:
-        if not Path(picture.path).is_file():
+        if not os.path.isfile(picture.path):
             raise UserError(f"{path}: names {picture.path}, which is missing")
     return pictures
 
 
 def _picture(folder, row):
-    sub_folder, *others = Path(row["file"]).parts
+    parts = Path(row["file"]).parts
     return Picture(
         path=str(Path(folder, row["file"])),
-        folder=sub_folder if others else ".",
+        folder=parts[0] if len(parts) > 1 else ".",
         label=row["reading"],
         kind=row["kind"].partition(" ")[0],  # 'letter' of 'letter R'
         source=row.get("source") or "unknown",

@@ -5,18 +5,19 @@ labels.csv with the columns file and reading. A reading is of digits, with a spa
 between two numbers and / between rows: 22 11/314. It is empty where there is no digit.
 """
 
-import csv
-import io
 import os
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from digits import UserError
 from digits.model.classifier import DIGITS
+from digits.terminal import table
 
 TABLE = "labels.csv"
 COLUMNS = "file", "reading"
+LARGEST = 4 << 20  # bytes of labels.csv: some hundred thousand pictures
 LONGEST = 1000  # characters of a reading
 NO_READING = "a reading has digits, spaces, and / between rows"  # a message
 READING = re.compile(r"[0-9]+( [0-9]+)*(/[0-9]+( [0-9]+)*)*|")
@@ -74,16 +75,18 @@ def read_table(folder: Path) -> list[tuple[str, str]]:
     Raises UserError if it cannot be read.
     """
     path = folder / TABLE
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-        rows = list(csv.DictReader(io.StringIO(text, newline="")))
-        found = [(row["file"], row["reading"]) for row in rows]
-        if any(cell is None for row in found for cell in row):
-            raise ValueError("a row with too few cells")
-        return found
-    except (FileNotFoundError, NotADirectoryError):
+    if not os.path.lexists(path):
         return []
-    except (OSError, ValueError, KeyError, csv.Error) as error:
-        raise UserError(
-            f"{path}: cannot be read as CSV with the columns file and reading"
-        ) from error
+    return [(row["file"], row["reading"]) for row in rows_of(path)]
+
+
+def rows_of(path: str | Path, columns: Sequence[str] = COLUMNS) -> list[dict]:
+    """Return the rows of a labels.csv as {column: cell}, each of which names a file.
+
+    columns: those that it must have. Raises UserError if it cannot be read.
+    """
+    rows = table.read(path, columns, LARGEST)
+    for number, row in enumerate(rows, 2):
+        if not row["file"]:
+            raise UserError(f"{path}: row {number} names no file")
+    return rows

@@ -13,7 +13,6 @@ import hashlib
 import importlib.util
 import io
 import os
-import zipfile
 import zlib
 from collections.abc import Sequence
 from pathlib import Path
@@ -23,7 +22,7 @@ import cv2
 import numpy as np
 
 from digits import UserError
-from digits.terminal import files
+from digits.terminal import files, npz
 from digits.terminal.lazy import LazyModule
 from digits.terminal.progress import Progress
 
@@ -47,15 +46,6 @@ SHA256 = {
     ),
 }
 NPZ_ARRAYS = ("x_train", "y_train", "x_test", "y_test")  # in the order of SHA256
-NPZ_ERRORS = (
-    OSError,
-    ValueError,
-    TypeError,
-    KeyError,
-    EOFError,
-    zlib.error,
-    zipfile.BadZipFile,
-)
 # MD5 of the files at github.com/facebookresearch/qmnist, copied from torchvision.
 QMNIST_MD5 = {
     "qmnist-test-images-idx3-ubyte.gz": "1394631089c404de565df7b7aeaf9412",
@@ -220,7 +210,7 @@ def read_qmnist(folder: str | Path | None) -> tuple[np.ndarray, np.ndarray] | No
         return None
     for path, expected in zip(paths, QMNIST_MD5.values(), strict=True):
         try:
-            content = path.read_bytes()
+            content = files.read_bytes(path, LARGEST_FILE)
         except OSError as error:
             raise UserError(f"{path}: cannot be read ({error.strerror})") from error
         if hashlib.md5(content, usedforsecurity=False).hexdigest() != expected:
@@ -233,10 +223,10 @@ def read_qmnist(folder: str | Path | None) -> tuple[np.ndarray, np.ndarray] | No
 def _read_npz(path):
     """Return the four arrays of Keras's mnist.npz, verified as IDX files are."""
     try:
-        with np.load(path, allow_pickle=False) as npz:
-            arrays = tuple(npz[name] for name in NPZ_ARRAYS)
+        found = npz.read(files.read_bytes(path, LARGEST_FILE), LARGEST_FILE)
+        arrays = [found[name] for name in NPZ_ARRAYS]
         contents = [_idx_bytes(array) for array in arrays]
-    except NPZ_ERRORS as error:
+    except npz.DAMAGE as error:
         raise UserError(f"{path}: is not Keras's mnist.npz ({error})") from error
     for content, expected in zip(contents, SHA256.values(), strict=True):
         _verify(path, content, expected)
@@ -260,7 +250,8 @@ def download(folder: Path, mirrors: Sequence[str] = MIRRORS) -> None:
         for mirror in mirrors:
             try:
                 content = _fetch(f"{mirror}{name}.gz")
-                if hashlib.sha256(gzip.decompress(content)).hexdigest() != expected:
+                unpacked = gzip.GzipFile(fileobj=io.BytesIO(content)).read(LARGEST_FILE)
+                if hashlib.sha256(unpacked).hexdigest() != expected:
                     raise ValueError("wrong SHA-256")
             except (OSError, EOFError, ValueError, zlib.error) as error:
                 errors.append(f"{mirror} ({type(error).__name__})")

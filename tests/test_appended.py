@@ -1,4 +1,5 @@
 import json
+from pathlib import Path
 
 import pytest
 
@@ -33,11 +34,25 @@ def test_the_last_picture_is_answered_again(content, kept, done, tmp_path):
     path = tmp_path / "out.jsonl"
     if content:
         path.write_text(content, encoding="utf-8")
+    names = list(dict.fromkeys(json.loads(each)["file"] for each in kept.splitlines()))
     with appended.opened(path, ("", "date")) as (file, answered):
-        assert answered.count == done
+        assert answered.count == done == len(names)
         assert answered.has_errors == ("gone" in kept)
+        assert path.read_text(encoding="utf-8") == content
+        assert list(appended.skipped([*names, "next"], answered, path)) == ["next"]
         file.write(GONE)
     assert path.read_text(encoding="utf-8") == kept + GONE
+
+
+def test_a_wrong_list_changes_nothing(tmp_path):
+    path = tmp_path / "out.jsonl"
+    content = ONE + PAGES + GONE[:20]
+    path.write_text(content, encoding="utf-8")
+    with appended.opened(path, ("",)) as (_, answered):
+        assert answered.count == 1
+        with pytest.raises(UserError, match="has answers of other pictures"):
+            appended.skipped(["b.tif", "a.png"], answered, path)
+    assert path.read_text(encoding="utf-8") == content
 
 
 OTHERS = [
@@ -94,6 +109,7 @@ def answered(*names):
 
 
 def test_pictures_that_are_answered_are_skipped():
+    Path("out").touch()
     rest = appended.skipped("abcd", answered("a", "b"), "out")
     assert list(rest) == ["c", "d"]
     assert list(appended.skipped(["\udcff"], answered("\udcff"), "out")) == []

@@ -194,7 +194,7 @@ def test_other_columns_stay(tmp_path):
 
 def test_labels_that_cannot_be_read(tmp_path):
     (tmp_path / "labels.csv").write_bytes(b"\xff\xfe")
-    with pytest.raises(UserError, match=r"labels\.csv: cannot be read"):
+    with pytest.raises(UserError, match=r"labels\.csv: no CSV file"):
         corrections.add(tmp_path, np.zeros((9, 9, 3), np.uint8), "1")
 
 

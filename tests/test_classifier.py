@@ -25,7 +25,7 @@ class Session:
     def get_inputs(self):
         return [type("Input", (), {"name": "pixels"})]
 
-    def run(self, _, inputs):
+    def run(self, _, inputs, options):
         confidence = inputs["pixels"].mean(axis=(1, 2, 3)) / 100
         self.confidences += [round(100 * each) for each in confidence]
         outputs = np.zeros((len(confidence), self.width), np.float32)

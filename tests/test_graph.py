@@ -53,6 +53,8 @@ def test_shipped_graphs_pass(content):
 
 
 def test_a_plain_graph_passes_and_runs():
+    settings = {"pads": [64] * 4, "group": 4096}
+    graph.check(graph_of(node("Conv", **settings), *[node()] * 10_000))
     content = graph_of(node(), tensors=[tensor()])
     graph.check(content)
     found = open_session(content, "a").run(None, {"x": np.ones((1, 28, 28, 1), "f4")})
@@ -70,7 +72,8 @@ def inner():
         (graph_of(node("If", then_branch=inner())), "a graph within it"),
         (graph_of(node("RandomNormalLike")), "an operator 'RandomNormalLike'"),
         (graph_of(node("Gelu", domain="com.microsoft")), "of another domain"),
-        (graph_of(node("Conv", pads=[0, 9999])), "out of range"),
+        (graph_of(node("Conv", pads=[0, 65])), "out of range"),
+        (graph_of(node("Conv", group=4097)), "out of range"),
         (graph_of(node("Conv", strides=[-1, 1])), "out of range"),
         (graph_of(node("SpaceToDepth", blocksize=1 << 40)), "out of range"),
         (graph_of(node(), tensors=[tensor(dims=[1 << 40])]), "larger than its bytes"),
@@ -80,6 +83,10 @@ def inner():
         (graph_of(node())[:-3], "truncated"),
         (b"no graph", "protobuf|truncated"),
         (b"", "no graph, or several"),
+        (bytes(1 << 20), "too many parts"),
+        (graph_of(*[node()] * 30_000), "too many parts"),
+        (graph_of(node("Conv", pads=[1] * 100_000)), "too many parts"),
+        (graph_of(node(), tensors=[tensor(dims=[1] * 100_000)]), "too many parts"),
         (graph_of(node()) + graph_of(node()), "no graph, or several"),
     ],
 )

@@ -253,6 +253,17 @@ def test_qmnist_of_other_content(tiny_qmnist):
         mnist.load(data_dir=tiny_qmnist)
 
 
+def test_a_large_file_is_not_read(tiny_qmnist, tmp_path):
+    """Of no blocks on the disk, and more than there is memory."""
+    path = tiny_qmnist / "qmnist-test-labels-idx2-int.gz"
+    os.truncate(path, 1 << 40)
+    with pytest.raises(UserError, match=r"int\.gz: cannot be read \(larger than 64"):
+        mnist.load(data_dir=tiny_qmnist)
+    path.rename(tmp_path / "mnist.npz")
+    with pytest.raises(UserError, match=r"npz: is not Keras's .* larger than 64"):
+        mnist.load(data_dir=tmp_path)
+
+
 def test_no_qmnist(tiny_mnist, tmp_path):
     dataset = mnist.load(data_dir=write_folder(tmp_path / "data", tiny_mnist, False))
     assert dataset.qmnist_images is None

@@ -64,10 +64,10 @@ def test_fields_of_a_form(tmp_path):
     ("text", "message"),
     [
         ("", "has no rows with the columns name,x,y,w,h"),
-        ("name,x,y\na,0,0\n", "has no rows with the columns name,x,y,w,h"),
+        ("name,x,y\na,0,0\n", "line 2 lacks a cell of the columns name, x, y, w, h"),
         ("name,x,y,w,h\na,0,0,1,2\n", "line 2: needs a name"),
         ("name,x,y,w,h\na,0,0,nan,1\n", "line 2: needs a name"),
-        ("name,x,y,w,h\na,0,0,1\n", "line 2: needs a name"),
+        ("name,x,y,w,h\na,0,0,1\n", "line 2 lacks a cell of the columns"),
         ("name,x,y,w,h\n,0,0,1,1\n", "line 2: needs a name"),
         ("name,x,y,w,h\na,0,0,1,1\na,0,0,1,1\n", "two fields of the name a"),
     ],

@@ -2,6 +2,7 @@
 
 import argparse
 import hashlib
+import io
 import json
 import multiprocessing
 import os
@@ -13,7 +14,7 @@ import pytest
 
 import CNN_MNIST
 import tf_cnn
-from benchmarks.faults import history_of, variables_of
+from benchmarks.kills import history_of, variables_of
 from conftest import TINY
 from digits import UserError
 from digits.experiment import resume
@@ -140,7 +141,7 @@ def test_checkpoints_that_are_all_damaged_stay(content, resumes, capsys):
     for path in resume.checkpoints(Path("out/unfinished")):
         path.write_bytes(content)
     refusal = pytest.raises(
-        UserError, match="cannot be read; give it up: add --restart"
+        UserError, match=r"cannot be read \(damaged\); give it up: add --restart"
     )
     with refusal, run_of(resume=resumes):
         pass
@@ -169,6 +170,53 @@ def test_a_file_that_is_no_checkpoint_is_named(tmp_path, capsys):
         resume.newest(tmp_path)
     faults = [line.split(": ")[1] for line in capsys.readouterr().err.splitlines()]
     assert faults == ["Is a directory", *["damaged"] * 5]
+
+
+@pytest.mark.parametrize(
+    ("change", "fault"),
+    [
+        (lambda head: head.pop("rows"), "damaged"),
+        (lambda head: head.update(rows=[1]), "damaged"),
+        (lambda head: head.update(seconds=-1.0), "damaged"),
+        (lambda head: head.update(place=[1, 0, 2]), "damaged"),
+        (lambda head: head.update(place=[1, 0.5, 2, []]), "damaged"),
+        (lambda head: head.update(place=[1, 0, -2, []]), "damaged"),
+        (lambda head: head.update(place=[1, 0, 2, ["x"]]), "damaged"),
+        (lambda head: head["summary"].pop("command"), "damaged"),
+        (lambda head: head.update(place=[1, 0, 2, [1, 2]]), "ValueError: too many"),
+    ],
+)
+def test_a_checkpoint_that_was_changed(change, fault):
+    """And has the right SHA-256: what a training does not expect is its fault."""
+    cut_off(2)
+    newest, before = resume.checkpoints(Path("out/unfinished"))
+    before.unlink()
+    arrays = resume.read(newest)
+    head = json.loads(str(arrays[resume.HEAD][0]))
+    change(head)
+    resume.write(newest, arrays | {resume.HEAD: [np.array(json.dumps(head))]})
+    refusal = pytest.raises(UserError, match=rf"out: .* cannot be read \({fault}")
+    with refusal, run_of(resume=True) as run:
+        learn(run)
+    assert newest.exists()
+
+
+def test_our_own_faults_are_none_of_a_checkpoint():
+    cut_off(2)
+    with pytest.raises(ValueError, match="our own"), run_of(resume=True) as run:
+        run.step([])
+        raise ValueError("our own")
+    with pytest.raises(ValueError, match="our own"), run_of(restart=True) as run:
+        raise ValueError("our own")
+
+
+def test_a_packed_checkpoint_is_not_unpacked(tmp_path):
+    content = io.BytesIO()
+    np.savez_compressed(content, **{"head/000000": np.zeros(10**6)})
+    digest = hashlib.sha256(content.getvalue()).digest()
+    (tmp_path / "checkpoint-1").write_bytes(digest + content.getvalue())
+    with pytest.raises(ValueError, match="too large"):
+        resume.read(tmp_path / "checkpoint-1")
 
 
 def test_nothing_is_given_up_before_the_new_run_begins():
@@ -332,6 +380,36 @@ def test_flags_are_those_that_the_run_began_with(script, capsys, monkeypatch):
     monkeypatch.chdir("elsewhere")
     assert script.main(["--resume", "--output_dir", "../out"]) == 1
     assert f"../out: resume it in {here}" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("script", SCRIPTS)
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"filters": [4, "8"]},
+        {"filters": 4},
+        {"filters": [10**9]},
+        {"epochs": 1.5},
+        {"epochs": None},
+        {"seed": True},
+        {"activation": "swish"},
+        {"save_model": 7},
+        {"save_model": 0},  # --save_weights needs it
+        {"tensorboard": 3},
+        {"more": 1},
+    ],
+)
+def test_flags_that_the_script_does_not_take(script, change, capsys):
+    begun(script)
+    (path,) = resume.checkpoints(Path("out/unfinished"))
+    arrays = resume.read(path)
+    head = json.loads(str(arrays[resume.HEAD][0]))
+    head["summary"]["arguments"] |= change
+    resume.write(path, {resume.HEAD: [np.array(json.dumps(head))]})
+    capsys.readouterr()
+    assert script.main(["--resume", "--output_dir", "out"]) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("error: out: its unfinished run cannot be read (other flags")
 
 
 @pytest.fixture(scope="module")

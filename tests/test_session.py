@@ -1,17 +1,24 @@
+import itertools
+import time
+
 import numpy as np
 import onnx
 import pytest
 
 from digits import UserError
 from digits.model import session
-from digits.model.session import open_session
+from digits.model.session import open_session, run
 
 
-def doubling():
-    """Return a graph that doubles its input, as bytes."""
+def doubling(times=1):
+    """Return a graph that doubles its input so many times, as bytes."""
     float32 = onnx.TensorProto.FLOAT
+    names = ["x", *(f"x{number}" for number in range(1, times)), "y"]
     graph = onnx.helper.make_graph(
-        [onnx.helper.make_node("Add", ["x", "x"], ["y"])],
+        [
+            onnx.helper.make_node("Add", [one, one], [double])
+            for one, double in itertools.pairwise(names)
+        ],
         "graph",
         [onnx.helper.make_tensor_value_info("x", float32, ["N"])],
         [onnx.helper.make_tensor_value_info("y", float32, ["N"])],
@@ -40,6 +47,40 @@ def test_a_damaged_graph(capfd):
         assert message.startswith("x.hdf5: its graph cannot be run")
         assert "\n" not in message
     assert tuple(capfd.readouterr()) == ("", "")
+
+
+LONG = doubling(5_000), np.ones(1_000_000, np.float32)  # takes seconds
+
+
+@pytest.mark.slow
+def test_a_graph_that_takes_too_long(monkeypatch, capfd):
+    monkeypatch.setattr(session, "MOST_SECONDS", 0.1)
+    monkeypatch.setattr(session, "SECONDS_A_PIXEL", 0)
+    content, pixels = LONG
+    with pytest.raises(UserError, match=r"^x\.hdf5: its graph takes too long$"):
+        run(open_session(content, "x.hdf5"), pixels, "x.hdf5")
+    assert tuple(capfd.readouterr()) == ("", "")
+
+
+def test_a_run_that_only_waits_is_not_stopped(monkeypatch):
+    monkeypatch.setattr(session, "MOST_SECONDS", 0.01)
+    monkeypatch.setattr(session.time, "process_time", lambda: 7.0)
+
+    class Slow:
+        get_inputs = open_session(doubling(), "x").get_inputs
+
+        def run(self, _, inputs, options):
+            time.sleep(0.5)
+            assert not options.terminate
+            return [inputs["x"]]
+
+    assert run(Slow(), np.float32([3]), "x") == 3  # pyright: ignore
+
+
+def test_other_faults_are_not_said_to_take_long():
+    opened = open_session(doubling(), "x")
+    with pytest.raises(session.GRAPH_ERRORS, match="data type"):
+        run(opened, np.ones(2, np.uint8), "x")
 
 
 def test_threads(monkeypatch):

@@ -16,7 +16,6 @@ import signal
 import sys
 import threading
 import time
-import zipfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import FrameType, TracebackType
@@ -25,9 +24,9 @@ from typing import Any, NamedTuple, Protocol, Self
 import numpy as np
 
 from digits import UserError
-from digits.experiment import flags
+from digits.experiment import flags, run_head
 from digits.experiment.results import versions
-from digits.terminal import files
+from digits.terminal import files, npz
 from digits.terminal.cli import number
 from digits.terminal.lazy import LazyModule
 
@@ -38,7 +37,6 @@ PREFIX = "checkpoint-"
 KEPT = 2  # checkpoints
 LARGEST = 4 << 30  # bytes of a checkpoint, or of what is kept beside it
 HEAD = "head"  # the array whose text says what a checkpoint is of
-DAMAGE = AttributeError, KeyError, ValueError, EOFError, zipfile.BadZipFile
 RUN_FLAGS = {"resume", "restart", "output_dir"}
 # Those that a resumed run may change.
 FREE_FLAGS = {"save_weights", "checkpoint_seconds", "dask"}
@@ -141,6 +139,7 @@ class Run(Training):
         self._number = 0  # of the newest checkpoint
         self._written_at = -np.inf
         self._defers = self._is_stopped = False
+        self._is_untried = False  # whether no step was made with the checkpoint
 
     def __enter__(self) -> Self:
         where = self.folder.parent
@@ -190,12 +189,16 @@ class Run(Training):
     ) -> None:
         for one, handler in self._handlers.items():
             signal.signal(one, handler)
+        is_in_vain = self._is_untried and isinstance(error, Exception)
         if kind is None:
             shutil.rmtree(self.folder, ignore_errors=True)
-        elif self._number and checkpoints(self.folder):
+        elif self._number and checkpoints(self.folder) and not is_in_vain:
             command = resuming(self.summary["script"], self.folder.parent)
             print(f"\ngo on with:\n  {command}", file=sys.stderr)
         self._lock.release()
+        if is_in_vain and not isinstance(error, UserError):
+            reason = f"{type(error).__name__}: {error}".partition("\n")[0]
+            raise _unreadable(self.folder.parent, reason) from error
 
     def kept(
         self, name: str, make: Callable[[], Sequence[np.ndarray]]
@@ -204,7 +207,7 @@ class Run(Training):
         if not self._number:
             self.keep()
         path = self.folder / name
-        with contextlib.suppress(OSError, *DAMAGE):
+        with contextlib.suppress(*npz.DAMAGE):
             return read(path)[name]
         made = list(make())
         try:
@@ -252,6 +255,7 @@ class Run(Training):
     def step(self, sums: Sequence[float]) -> None:
         """Count a step; write a checkpoint if it is time, or the run is to stop."""
         super().step(sums)
+        self._is_untried = False
         age = time.monotonic() - self._written_at
         if self._is_stopped or age >= self.args.checkpoint_seconds:
             self.keep()
@@ -296,7 +300,7 @@ class Run(Training):
             raise UserError(f"{where}: its unfinished run needs the versions {found}")
         self._number = int(path.name.removeprefix(PREFIX))
         self._values, self.rows = values, head["rows"]
-        self.place = Place(*head["place"])
+        self.place, self._is_untried = Place(*head["place"]), True
         self.start -= head["seconds"]
         self.summary["command"] = head["summary"]["command"]
 
@@ -354,6 +358,8 @@ def parse(
         raise UserError(f"{args.output_dir}: holds an unfinished run of {other}")
     if head["directory"] != os.getcwd():
         raise UserError(f"{args.output_dir}: resume it in {head['directory']}")
+    if not run_head.are_flags(begun, parser, check):
+        raise _unreadable(args.output_dir, "other flags than there are")
     names = given(parser, argv)
     for name in sorted(names - RUN_FLAGS - FREE_FLAGS):
         if getattr(args, name) != begun[name]:
@@ -392,21 +398,25 @@ def newest(
             arrays = read(path)
             (text,) = arrays.pop(HEAD)
             head = json.loads(str(text))
-            if not {"summary", "directory", "versions", "place"} <= head.keys():
-                raise ValueError("no head")
+            run_head.check(head)
+            int(path.name.removeprefix(PREFIX))
             return path, head, arrays
         except OSError as error:
-            fault = error.strerror
-        except DAMAGE:
+            fault = error.strerror or "damaged"
+        except npz.DAMAGE:
             fault = "damaged"
         if is_told:
             print(f"{path}: {fault}", file=sys.stderr)
     if paths:
-        raise UserError(
-            f"{folder.parent}: its unfinished run cannot be read; give it up: "
-            "add --restart"
-        )
+        raise _unreadable(folder.parent, "damaged")
     return None
+
+
+def _unreadable(where, reason):
+    return UserError(
+        f"{where}: its unfinished run cannot be read ({reason}); give it up: add "
+        "--restart"
+    )
 
 
 def write(path: Path, arrays: Mapping[str, Sequence[np.ndarray]]) -> None:
@@ -425,14 +435,14 @@ def write(path: Path, arrays: Mapping[str, Sequence[np.ndarray]]) -> None:
 def read(path: Path) -> dict[str, list[np.ndarray]]:
     """Return {name: arrays} as written to `path`.
 
-    Raises one of DAMAGE where it is damaged, and OSError where it cannot be read.
+    Raises one of npz.DAMAGE where it is damaged or cannot be read.
     """
     content = memoryview(files.read_bytes(path, LARGEST))
     digest, rest = content[:32], content[32:]
     if hashlib.sha256(rest).digest() != digest:
         raise ValueError("another digest")
     found: dict[str, list[np.ndarray]] = {}
-    with np.load(io.BytesIO(rest), allow_pickle=False) as named:
-        for name in named.files:  # in the order in which they were written
-            found.setdefault(name.rpartition("/")[0], []).append(named[name])
+    # In the order in which they were written, not compressed.
+    for name, array in npz.read(rest, len(rest)).items():
+        found.setdefault(name.rpartition("/")[0], []).append(array)
     return found

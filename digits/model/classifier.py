@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from digits import UserError
-from digits.model.session import GRAPH_ERRORS, open_session
+from digits.model.session import GRAPH_ERRORS, open_session, run
 
 DIGITS = "0123456789"  # classes of every network
 NO_DIGIT = "-"  # the eleventh class, which a network may have: non-digits
@@ -64,8 +64,7 @@ class Classifier:
 
     def _forward(self, session, pixels):
         try:
-            name = session.get_inputs()[0].name
-            outputs = np.asarray(session.run(None, {name: pixels})[0])
+            outputs = run(session, pixels, self.name)
             missing = len(DIGITS + NO_DIGIT) - outputs.shape[1]
             is_sound = (
                 outputs.dtype == np.float32

@@ -4,11 +4,12 @@ A graph is a protobuf message (onnx.proto), of which only the structure is read 
 reading pictures needs no onnx package.
 """
 
+import itertools
 import math
 from collections.abc import Iterator
 
 LARGEST = 64 << 20  # bytes; ours have less than 5 MB
-LARGEST_SETTING = 4096  # of the strides, pads and sizes of a node
+MOST_FIELDS = 100_000  # of all messages; ours have less than 2,000
 # What tf2onnx makes of our networks, and of other people's Keras networks. None runs
 # another graph, draws at random, or makes much of nothing.
 NAMES = """
@@ -21,7 +22,16 @@ Reshape Resize Selu Shape Sigmoid Sign Sin Slice Softmax Softplus Softsign Space
 Split Sqrt Squeeze Sub Sum Tanh Tile Transpose Unsqueeze Where
 """
 OPERATORS = frozenset(NAMES.split())
-SETTINGS = {b"pads", b"strides", b"kernel_shape", b"dilations", b"blocksize", b"group"}
+# The largest number of a node's settings: these make a few bytes into much work. Images
+# have 28x28 pixels, and our kernels at most 9x9; of channels there may be many.
+SETTINGS = {
+    b"pads": 64,
+    b"strides": 64,
+    b"kernel_shape": 64,
+    b"dilations": 64,
+    b"blocksize": 64,
+    b"group": 4096,
+}
 # Numbers of fields in onnx.proto.
 MODEL_GRAPH, MODEL_TRAINING, MODEL_FUNCTIONS = 7, 20, 25
 NODE, INITIALIZER, SPARSE_INITIALIZER = 1, 5, 15  # of a graph
@@ -36,16 +46,17 @@ LONGEST_VARINT = 10  # bytes
 def check(onnx: bytes) -> None:
     """Raise ValueError, with what is wrong, unless a graph is one that may be run.
 
-    It has the OPERATORS alone, no graph within it, no weights from other files, and no
-    tensor of more elements than bytes.
+    It has the OPERATORS alone, no graph within it, no weights from other files, no
+    tensor of more elements than bytes, and MOST_FIELDS at most.
     """
     if len(onnx) > LARGEST:
         raise ValueError(f"larger than {LARGEST >> 20} MiB")
-    for number, value in fields(only_graph(onnx)):
+    counter = itertools.count(1)
+    for number, value in fields(only_graph(onnx), counter):
         if number == NODE:
-            _check_node(_bytes(value))
+            _check_node(_bytes(value), counter)
         elif number == INITIALIZER:
-            _check_tensor(_bytes(value))
+            _check_tensor(_bytes(value), counter)
         elif number == SPARSE_INITIALIZER:
             raise ValueError("a sparse tensor")
 
@@ -53,7 +64,7 @@ def check(onnx: bytes) -> None:
 def only_graph(onnx: bytes) -> memoryview:
     """Return the graph's bytes; raise ValueError unless there is it alone."""
     graphs = []
-    for number, value in fields(memoryview(onnx)):
+    for number, value in fields(memoryview(onnx), itertools.count(1)):
         if number in (MODEL_TRAINING, MODEL_FUNCTIONS):
             raise ValueError("functions or training")
         if number == MODEL_GRAPH:
@@ -63,50 +74,58 @@ def only_graph(onnx: bytes) -> memoryview:
     return graphs[0]
 
 
-def _check_node(node):
+def _check_node(node, counter):
     operator = ""
-    for number, value in fields(node):
+    for number, value in fields(node, counter):
         if number == OPERATOR:
             operator = bytes(_bytes(value)).decode("latin-1")
         elif number == DOMAIN and bytes(_bytes(value)) not in (b"", b"ai.onnx"):
             raise ValueError("an operator of another domain")
         elif number == ATTRIBUTE:
-            _check_attribute(_bytes(value))
+            _check_attribute(_bytes(value), counter)
     if operator not in OPERATORS:
         raise ValueError(f"an operator {operator!r}")
 
 
-def _check_attribute(attribute):
-    parts = list(fields(attribute))
+def _check_attribute(attribute, counter):
+    parts = list(fields(attribute, counter))
     names = [bytes(_bytes(value)) for number, value in parts if number == NAME]
+    largest = min((SETTINGS.get(name, math.inf) for name in names), default=math.inf)
     if [number for number, _ in parts].count(TENSOR) > 1:
         raise ValueError("a tensor in parts")  # which protobuf would join
     for number, value in parts:
         if number in (GRAPH, GRAPHS, SPARSE, SPARSES):
             raise ValueError("a graph within it, or a sparse tensor")
         if number in (TENSOR, TENSORS):
-            _check_tensor(_bytes(value))
-        is_setting = number in (INT, INTS) and not SETTINGS.isdisjoint(names)
+            _check_tensor(_bytes(value), counter)
         # A negative number is a very large one here.
-        if is_setting and any(n > LARGEST_SETTING for n in _numbers(value)):
+        is_setting = number in (INT, INTS) and largest < math.inf
+        if is_setting and any(n > largest for n in _numbers(value, counter)):
             raise ValueError("a stride, pad or size out of range")
 
 
-def _check_tensor(tensor):
+def _check_tensor(tensor, counter):
     dimensions = []
-    for number, value in fields(tensor):
+    for number, value in fields(tensor, counter):
         if number == DIMENSIONS:
-            dimensions += _numbers(value)
+            dimensions += _numbers(value, counter)
         elif number == EXTERNAL or (number == LOCATION and value != 0):
             raise ValueError("weights from another file")
     if math.prod(dimensions) > len(tensor):
         raise ValueError("a tensor that is larger than its bytes")
 
 
-def fields(message: memoryview) -> Iterator[tuple[int, int | memoryview]]:
-    """Yield the number and value of each field of a protobuf message."""
+def fields(
+    message: memoryview, counter: Iterator[int]
+) -> Iterator[tuple[int, int | memoryview]]:
+    """Yield the number and value of each field of a protobuf message.
+
+    counter: itertools.count(1), one for all messages of a graph. Raises ValueError
+    where the message is none, or after MOST_FIELDS.
+    """
     place = 0
     while place < len(message):
+        _count(counter)
         tag, place = _varint(message, place)
         number, kind = tag >> 3, tag & 7
         if kind == VARINT:
@@ -125,6 +144,11 @@ def fields(message: memoryview) -> Iterator[tuple[int, int | memoryview]]:
         place += size
 
 
+def _count(counter):
+    if next(counter) > MOST_FIELDS:
+        raise ValueError("too many parts")
+
+
 def _varint(message, place):
     """Return the number that begins at a place, and the place behind it."""
     if place < len(message) and message[place] < 128:  # most are of one byte
@@ -137,12 +161,13 @@ def _varint(message, place):
     raise ValueError("truncated")
 
 
-def _numbers(value):
+def _numbers(value, counter):
     """Return the integers of a field that holds one, or several packed."""
     if isinstance(value, int):
         return [value]
     numbers, place = [], 0
     while place < len(value):
+        _count(counter)
         number, place = _varint(value, place)
         numbers.append(number)
     return numbers

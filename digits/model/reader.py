@@ -13,7 +13,7 @@ import numpy as np
 
 from digits import UserError
 from digits.model.classifier import DIGITS
-from digits.model.session import GRAPH_ERRORS, open_session
+from digits.model.session import GRAPH_ERRORS, open_session, run
 
 SIGNS = ".,-+/:\N{MULTIPLICATION SIGN}\N{DIVISION SIGN}=()"
 MARKS = DIGITS + SIGNS  # the classes
@@ -58,8 +58,7 @@ class Reader:
         pixels = padded[None, ..., None].astype(np.float32)
         expected = 1, padded.shape[0] // STRIDE, padded.shape[1] // STRIDE, OUTPUTS
         try:
-            name = self._session.get_inputs()[0].name
-            outputs = np.asarray(self._session.run(None, {name: pixels})[0])
+            outputs = run(self._session, pixels, self.name)
             is_sound = outputs.dtype == np.float32 and outputs.shape == expected
             if not is_sound or not np.isfinite(outputs).all():
                 raise ValueError(f"{outputs.dtype} of {outputs.shape}, or not finite")

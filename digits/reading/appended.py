@@ -20,29 +20,29 @@ BEGINNING = b'{"file": "'  # of every line
 
 
 class Answered(NamedTuple):
-    """What a file has answers of.
+    """What a file has answers of, but for its last picture: some of its may be missing.
 
     count: how many pictures; digest: of their names, in order; has_errors: whether one
-    of them could not be read.
+    of them could not be read; end: of their lines, in bytes.
     """
 
     count: int = 0
     digest: bytes = b""
     has_errors: bool = False
+    end: int = 0
 
-    def and_one(self, name: str, has_error: bool = False) -> "Answered":
-        """Return the Answered with one more picture."""
+    def and_one(self, name: str, has_error: bool = False, end: int = 0) -> "Answered":
+        """Return the Answered with one more picture, whose lines end there."""
         digest = hashlib.sha256(self.digest + os.fsencode(name)).digest()
-        return Answered(self.count + 1, digest, self.has_errors or has_error)
+        return Answered(self.count + 1, digest, self.has_errors or has_error, end)
 
 
 @contextmanager
 def opened(
     path: str | Path, first_parts: Sequence[str]
 ) -> Iterator[tuple[TextIO, Answered]]:
-    """Open a file to append to; yield it, and what it has answers of.
+    """Open a file to append to, as it is; yield it, and what it has answers of.
 
-    The last picture's lines are cut off, since some may be missing: it is read again.
     first_parts: the names of parts with which the lines of a picture begin. Raises
     UserError where the file cannot be written, where another call writes to it, and
     where it holds other lines.
@@ -60,15 +60,15 @@ def opened(
             except OSError as error:
                 raise UserError(f"{path}: another call writes to it") from error
         with open(path, "rb") as lines:
-            end, answered = _whole(lines, path, first_parts)
-        file.truncate(end)
+            answered = _whole(lines, path, first_parts)
         yield file, answered
 
 
 def skipped(pictures: Iterable[str], answered: Answered, path: str) -> Iterator[str]:
-    """Return the pictures behind those that are answered.
+    """Return the pictures behind those that are answered in the file at `path`.
 
-    Raises UserError, with the `path` of the answers, where they are of other pictures.
+    The last picture's lines are cut off: it is read again. Raises UserError, and leaves
+    the file as it is, where the answers are of other pictures.
     """
     pictures, found = iter(pictures), Answered()
     while found.count < answered.count:
@@ -78,12 +78,13 @@ def skipped(pictures: Iterable[str], answered: Answered, path: str) -> Iterator[
         found = found.and_one(name)
     if found[:2] != answered[:2]:
         raise UserError(f"{path}: has answers of other pictures; name another file")
+    os.truncate(path, answered.end)
     return pictures
 
 
 def _whole(lines, path, first_parts):
-    """Return where the last picture's lines begin, and the Answered before it."""
-    end = place = 0
+    """Return the Answered before the last picture."""
+    place = 0
     before, name, has_error = Answered(), None, False
     for line in lines:
         if not line.endswith(b"\n"):
@@ -94,13 +95,13 @@ def _whole(lines, path, first_parts):
         is_first = answer.get("page", 1) == 1 and answer.get("part", "") in first_parts
         if is_first:
             if name is not None:
-                before = before.and_one(name, has_error)
-            end, name, has_error = place, answer["file"], False
+                before = before.and_one(name, has_error, place)
+            name, has_error = answer["file"], False
         elif name is None:
             raise _other_lines(path)
         has_error = has_error or "error" in answer
         place += len(line)
-    return end, before
+    return before
 
 
 def _answer(line, path) -> dict[str, Any]:

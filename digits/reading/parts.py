@@ -1,12 +1,10 @@
 """Which parts of pictures are read: --crop and --fields."""
 
-import csv
-import io
 from pathlib import Path
 
 from digits import UserError
 from digits.reading.decode import Part
-from digits.terminal import files
+from digits.terminal import table
 
 LARGEST_FILE = 1 << 20  # bytes
 FARTHEST = 1_000_000  # pixels: no picture is so large
@@ -31,20 +29,15 @@ def fields(path: str | Path) -> list[Part]:
     the file cannot be read, has no fields, or one that is beyond the page or named
     twice.
     """
-    try:
-        text = files.read_bytes(path, LARGEST_FILE).decode("utf-8-sig")
-        rows = list(csv.DictReader(io.StringIO(text, newline="")))
-    except OSError as error:
-        raise UserError(f"{path}: cannot be read: {error.strerror}") from error
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise UserError(f"{path}: no CSV file in UTF-8") from error
-    if not rows or not set(COLUMNS) <= rows[0].keys():
+    rows = table.read(path, COLUMNS, LARGEST_FILE)
+    if not rows:
         raise UserError(f"{path}: has no rows with the columns {','.join(COLUMNS)}")
     found = [_field(path, number, row) for number, row in enumerate(rows, 2)]
-    names = [part.name for part in found]
-    for name in names:
-        if names.count(name) > 1:
-            raise UserError(f"{path}: has two fields of the name {name}")
+    names = set()
+    for part in found:
+        if part.name in names:
+            raise UserError(f"{path}: has two fields of the name {part.name}")
+        names.add(part.name)
     return found
 
 
@@ -54,7 +47,7 @@ def _field(path, number, row):
     try:
         x, y, width, height = map(float, numbers)
         is_inside = x >= 0 <= y and x + width <= 1 >= y + height
-    except (TypeError, ValueError):
+    except ValueError:
         is_inside, width, height = False, 0, 0
     if not (name and is_inside and width > 0 < height):
         raise UserError(

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import os
 import shutil
 import tempfile
 import warnings
@@ -12,9 +13,11 @@ from typing import Any
 
 import h5py
 import keras
+import tensorflow as tf
 
 from digits import UserError
 from digits.model import model_file
+from digits.training import keras_bounds
 from digits.training.layers import Gradients, Upright
 
 ARCHIVE = "archive"  # a kind of file: .keras
@@ -29,6 +32,9 @@ LOADING_ERRORS = (
     RuntimeError,
     OSError,
     UserWarning,
+    ArithmeticError,
+    MemoryError,
+    tf.errors.OpError,
 )
 
 
@@ -54,11 +60,16 @@ def load(path: str | Path, kind: str, build: Callable[[], keras.Model]) -> keras
     ending = {"3 weights": ".weights.h5", ARCHIVE: ".keras"}.get(kind, ".h5")
     with tempfile.TemporaryDirectory() as folder:
         copy = shutil.copyfile(path, Path(folder, f"network{ending}"))
-        if kind == ARCHIVE:
-            return _loaded(path, keras.models.load_model, copy, compile=False)
+        is_archive = kind == ARCHIVE
+        check = keras_bounds.check_archive if is_archive else keras_bounds.check_hdf5
+        _loaded(path, check, copy)
         if kind == "model":
             _add_input_layer(copy, path)
-            return _loaded(path, keras.models.load_model, copy, compile=False)
+        if kind in (ARCHIVE, "model"):
+            with keras_bounds.weights_within(os.path.getsize(path)):
+                model = _loaded(path, keras.models.load_model, copy, compile=False)
+            _loaded(path, keras_bounds.check_model, model)
+            return model
         model = build()
         _loaded(path, model.load_weights, copy)
         return model

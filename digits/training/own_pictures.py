@@ -65,7 +65,8 @@ def matched(folder: str | Path, reader: Reader) -> dict[Labelled, Example]:
             bar.update(1)
     if len(examples) < FEWEST:
         raise UserError(
-            f"{len(examples)} pictures to learn from; at least {FEWEST} are needed"
+            f"{folder}: {len(examples)} pictures to learn from; at least {FEWEST} are "
+            "needed"
         )
     return examples
 

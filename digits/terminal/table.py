@@ -1,0 +1,34 @@
+"""Tables in CSV files."""
+
+import csv
+import io
+from collections.abc import Sequence
+from pathlib import Path
+
+from digits import UserError
+from digits.terminal import files
+
+
+def read(path: str | Path, columns: Sequence[str], largest: int) -> list[dict]:
+    """Return the rows of a CSV file in UTF-8 as {column: cell}; other columns stay.
+
+    columns: those that each row must have; largest: bytes of the file. Raises UserError
+    if it cannot be read, and if a cell is missing.
+    """
+    try:
+        text = files.read_bytes(path, largest).decode("utf-8-sig")
+        if "\0" in text:
+            raise csv.Error("no text")
+        reader, rows = csv.DictReader(io.StringIO(text, newline="")), []
+        for row in reader:
+            if any(row.get(column) is None for column in columns):
+                raise UserError(
+                    f"{path}: line {reader.line_num} lacks a cell of the columns "
+                    f"{', '.join(columns)}"
+                )
+            rows.append(row)
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read: {error.strerror}") from error
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise UserError(f"{path}: no CSV file in UTF-8") from error
+    return rows
