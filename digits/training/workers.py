@@ -19,7 +19,7 @@ import numpy as np
 
 from digits import UserError
 from digits.experiment import results, resume
-from digits.terminal import cluster, files
+from digits.terminal import cluster, files, npz
 from digits.terminal.lazy import LazyModule
 from digits.terminal.progress import Progress
 from digits.training.network_file import SCRIPT, Network, NetworkRun, task_of
@@ -80,7 +80,7 @@ def _trained(task):
     path = Path(folder, TRAINED)
     # A worker that is believed to be dead may still be at it.
     with filelock.FileLock(Path(folder, ".worker")):
-        with contextlib.suppress(OSError, *resume.DAMAGE):
+        with contextlib.suppress(*npz.DAMAGE):
             return _read(path)
         # Progress bars of several workers would mix.
         with (
