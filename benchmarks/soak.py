@@ -1,7 +1,9 @@
 """A long list of pictures, read by load_model.py, which is killed once and goes on.
 
-One in fifty pictures is broken. The others are drawn digits: few different ones, each
-of which has many names. Memory is read from /proc, so it needs Linux.
+It is read by processes of its own, and by a Dask cluster with a worker on each core,
+which ends with it. One in fifty pictures is broken. The others are drawn digits: few
+different ones, each of which has many names. Memory is read from /proc, so it needs
+Linux.
 """
 
 import json
@@ -24,7 +26,15 @@ ONE_IN = 50
 POLL = 0.1  # seconds
 
 
-def facts(count, random, flags=()):
+def facts(count, random):
+    """Return what `soaked` counts without a cluster, and on the workers of one."""
+    return {
+        "processes": soaked(count, random),
+        "workers": soaked(count, random, ["--dask", "local"]),
+    }
+
+
+def soaked(count, random, flags=()):
     """Return how many pictures were answered and refused, and the memory it took.
 
     flags: others of load_model.py. Raises UserError where answers are not those that
