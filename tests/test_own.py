@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 import onnx
 import pytest
+import tensorflow as tf
 
 import load_model
 import tf_cnn
@@ -57,6 +58,15 @@ def test_what_is_lost(errors, pages, expected):
         "pages_right": dict(zip(names, pages, strict=True)),
     }
     assert own.lost(facts) == expected
+
+
+@pytest.mark.parametrize(
+    ("slope", "share"), [(0, 1.0), (-0.1, 1.0), (0.003, 0.6), (0.03, 0.0)]
+)
+def test_what_loses_much_goes_back(slope, share):
+    learned, former = tf.Variable([8.0]), tf.Variable([-2.0])
+    own.go_back([learned], [former], lambda: 1 + slope * (float(learned[0]) + 2))
+    assert float(learned[0]) == pytest.approx(-2 + 10 * share)
 
 
 def test_the_restored_reader_answers_as_its_graph():

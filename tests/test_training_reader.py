@@ -483,3 +483,34 @@ def test_pages_of_held_back_digits_are_scored(monkeypatch):
     assert facts["temperatures"] == (1.5, 2.0)
     assert training.shape == held_out.shape == (200, HEIGHT, WIDTH)
     assert (training != held_out).any(axis=(1, 2)).all() and (marks[..., 0] >= 0).any()
+
+
+def test_the_distance_is_least_where_answers_are_the_same():
+    """And it counts only the presence where nothing is present."""
+    random = np.random.default_rng(0)
+    answers = perfect(marks_of(CLOSE)[0])[None] / 4  # not quite sure
+    same = float(reader.distance(answers, answers))
+    for part in (PRESENCE, CLASSES, PLACE, SIZE):
+        other = answers.copy()
+        other[..., part] += random.normal(0, 1, other[..., part].shape)
+        assert float(reader.distance(other, answers)) > same
+    blank = np.full_like(answers, 0.0)
+    blank[..., PRESENCE] = -SURE
+    other = blank + random.normal(0, 1, blank.shape).astype(np.float32)
+    other[..., PRESENCE] = -SURE
+    assert float(reader.distance(other, blank)) == pytest.approx(0, abs=1e-4)
+
+
+def test_the_mean_loss_is_that_of_the_batches(monkeypatch):
+    pictures = np.random.default_rng(0).integers(0, 256, (3, HEIGHT, WIDTH), np.uint8)
+    marks = marks_of(CLOSE, [], CLOSE[:1])
+    model = keras.Sequential(
+        [keras.Input((HEIGHT, WIDTH, 1)), keras.layers.Conv2D(OUTPUTS, 4, 4)]
+    )
+    losses = [
+        float(reader.loss_of(model(pictures[part, ..., None] / 1.0), marks[part]))
+        for part in (slice(0, 2), slice(2, 3))
+    ]
+    monkeypatch.setattr(reader, "BATCH", 2)
+    found = reader.mean_loss(model, pictures, marks)
+    assert found == pytest.approx(np.mean(losses), rel=1e-5)

@@ -415,15 +415,13 @@ def fit(
     seed: int,
     course: Course,
     run: Training,
-    model: keras.Model | None = None,
 ) -> keras.Model:
     """Return a network trained on pieces, as digits.synthesis.pages makes them.
 
-    run: gets a row for each epoch; model: the network that learns on; without it, a new
-    one.
+    run: gets a row for each epoch.
     """
     keras.utils.set_random_seed(seed)
-    model, batches = model or network(), len(pictures) // BATCH
+    model, batches = network(), len(pictures) // BATCH
     schedule = OneCycle(course.learning_rate, course.epochs * batches, WARM_UP)
     optimizer = muon(schedule, WEIGHT_DECAY, course.average_decay, NEWTON_SCHULZ_STEPS)
     optimizer.build(model.trainable_variables)
