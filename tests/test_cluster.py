@@ -15,7 +15,7 @@ import pytest
 
 import load_model
 import tf_cnn
-from benchmarks.faults import history_of, variables_of
+from benchmarks.kills import history_of, variables_of
 from conftest import ROOT, TINY
 from digits import UserError
 from digits.experiment import resume
