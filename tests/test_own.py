@@ -61,7 +61,7 @@ def test_what_is_lost(errors, pages, expected):
 
 
 @pytest.mark.parametrize(
-    ("slope", "share"), [(0, 1.0), (-0.1, 1.0), (0.003, 0.6), (0.03, 0.0)]
+    ("slope", "share"), [(0, 1.0), (-0.1, 1.0), (0.0016, 0.6), (0.03, 0.0)]
 )
 def test_what_loses_much_goes_back(slope, share):
     learned, former = tf.Variable([8.0]), tf.Variable([-2.0])
