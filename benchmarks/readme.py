@@ -260,6 +260,61 @@ def scale_block():
     )
 
 
+FAULTS = "python3 benchmarks/faults.py"
+FINE = "read", "refused"  # what may become of a damaged file
+
+
+def damaged_files(measured):
+    """Return {part: {outcome: files}} of the parts that damage files."""
+    others = {"runs", "soak", "versions", "hardware"}
+    return {part: found for part, found in measured.items() if part not in others}
+
+
+def faults_block():
+    """Return what became of damaged files, killed runs and long lists."""
+    measured = recorded.read("faults", FAULTS)
+    rows = []
+    for part, found in damaged_files(measured).items():
+        fine = [found.get(name, 0) for name in FINE]
+        files_count = sum(found.values())
+        numbers = files_count, *fine, files_count - sum(fine)
+        rows.append([f"`{part}`", *(f"{number:,}" for number in numbers)])
+    header = ["part", "files", *FINE, "anything else"]
+    lines = [recorded.markdown_table(header, rows), ""]
+    for script, found in measured["runs"].items():
+        lines.append(
+            f"- `runs`, `{script}`: {found['runs']} runs, killed {found['kills']} "
+            f"times; {found['same']} ended with the same bits."
+        )
+    for name, found in measured["soak"].items():
+        lines.append(
+            f"- `soak`, {name}: of {found['pictures']:,} pictures "
+            f"{found['answered']:,} answered, {found['refused']:,} refused, "
+            f"{found['missing']} missing, in {found['seconds']} s; killed "
+            f"{found['kills']} time; {found['megabytes_early']:.0f} MB of memory in "
+            f"the first half, {found['megabytes_late']:.0f} MB in the second."
+        )
+    return "\n".join(lines)
+
+
+def survived_block():
+    """Return a sentence on what benchmarks/faults.py has counted."""
+    measured = recorded.read("faults", FAULTS)
+    runs, lists = measured["runs"].values(), measured["soak"].values()
+    damaged = damaged_files(measured).values()
+    fine = sum(found.get(name, 0) for found in damaged for name in FINE)
+    return (
+        f"Tried: {sum(run['runs'] for run in runs)} training runs, killed "
+        f"{sum(run['kills'] for run in runs)} times at random;\n"
+        f"{sum(run['same'] for run in runs)} ended with the same bits. Of "
+        f"{sum(sum(found.values()) for found in damaged):,} damaged models, pictures "
+        f"and other files,\n{fine:,} were read or refused in a line. Of "
+        f"{sum(found['pictures'] for found in lists):,} pictures in lists whose reader "
+        f"was killed,\n{sum(found['missing'] for found in lists)} are missing "
+        "([docs/security.md](docs/security.md#what-is-tried))."
+    )
+
+
 def own_hand_block():
     """Return a table of what is read of each source before and after learning it."""
     measured = recorded.read("own_hand", OWN_HAND)
@@ -352,6 +407,7 @@ def summary_block():
 
 BLOCKS = {
     "all_results": all_results_block,
+    "faults": faults_block,
     "model": model_block,
     "network": network_block,
     "own_hand": own_hand_block,
@@ -363,6 +419,7 @@ BLOCKS = {
     "scale": scale_block,
     "speed": speed_block,
     "summary": summary_block,
+    "survived": survived_block,
     "train": train_block,
     "training": training_block,
 }
