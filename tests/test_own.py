@@ -109,7 +109,8 @@ def gates(tmp_path):
 @pytest.fixture
 def briefly(monkeypatch):
     """Little is learned and compared, and of 12 pictures 3 are kept back."""
-    settings = {"OTHERS": 1_000, "HELD_OUT": 60, "STEPS": 30, "MANY": 12}
+    settings = {"OTHERS": 500, "HELD_OUT": 60, "STEPS": 30, "MANY": 12}
+    settings |= {"CHECKED_IMAGES": 200, "CHECKED_PIECES": 60, "HIGHER_LOSS": 9}
     for name, value in settings.items():
         monkeypatch.setattr(own, name, value)
 
