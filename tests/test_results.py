@@ -49,7 +49,7 @@ def test_an_accuracy_with_errors_never_reads_as_perfect():
 def test_recorded_accuracies_are_written_as_before(path):
     recorded = json.loads(path.read_text(encoding="utf-8"))
     runs = recorded if isinstance(recorded, list) else []
-    others = "own_hand", "predict", "real_pictures", "train"
+    others = "faults", "own_hand", "predict", "real_pictures", "scale", "train"
     assert bool(runs) == (path.stem not in others)
     for run in runs:
         errors, images = run["test_errors"], run["test_images"]
