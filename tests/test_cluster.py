@@ -138,24 +138,33 @@ def test_the_package_is_missing(monkeypatch, capsys):
 ENSEMBLE = [*TINY, "--ensemble", "2"]
 
 
-def assert_same_networks(one, other):
-    weights, others = (variables_of(f"{name}.hdf5") for name in (one, other))
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """The folder of a run without a cluster."""
+    folder = tmp_path_factory.mktemp("whole")
+    model = folder / "model.hdf5"
+    assert tf_cnn.main([*ENSEMBLE, "-w", str(model), "--output_dir", str(folder)]) == 0
+    return folder
+
+
+def assert_same_networks(folder, whole):
+    weights, others = (variables_of(one / "model.hdf5") for one in (folder, whole))
     assert weights.keys() == others.keys()
     for name, value in weights.items():
         np.testing.assert_array_equal(value, others[name], err_msg=name)
-    assert history_of(one) == history_of(other)
+    assert history_of(folder) == history_of(whole)
+    assert sorted(os.listdir(folder)) == sorted(os.listdir(whole))
 
 
-def test_networks_are_the_same_though_their_worker_is_killed(address, capsys):
-    begins = "-w", "here.hdf5", "--output_dir", "here"
-    assert tf_cnn.main([*ENSEMBLE, *begins]) == 0
-    flags = ["--output_dir", "there", "--checkpoint_seconds", "0"]
+def test_networks_are_the_same_though_their_worker_is_killed(address, whole):
+    flags = ["-w", "there/model.hdf5", "--output_dir", "there"]
     killer = threading.Thread(target=kill_a_worker, args=(Path("there"), address))
     killer.start()
-    assert tf_cnn.main([*ENSEMBLE, *flags, "-w", "there.hdf5", "--dask", address]) == 0
+    flags += ["--checkpoint_seconds", "0", "--dask", address]
+    Path("there").mkdir()
+    assert tf_cnn.main([*ENSEMBLE, *flags]) == 0
     killer.join()
-    assert_same_networks("here", "there")
-    assert sorted(os.listdir("there")) == sorted(os.listdir("here"))
+    assert_same_networks(Path("there"), whole)
     assert KILLED == [True]
 
 
@@ -174,9 +183,11 @@ def kill_a_worker(folder, address):
         time.sleep(0.05)
 
 
-def test_a_run_that_was_left_is_resumed_on_the_cluster(address, monkeypatch, capsys):
-    assert tf_cnn.main([*ENSEMBLE, "-w", "whole.hdf5", "--output_dir", "whole"]) == 0
-    flags = ["-w", "a.hdf5", "--output_dir", "a", "--dask", address]
+def test_a_run_that_was_left_is_resumed_on_the_cluster(
+    address, whole, monkeypatch, capsys
+):
+    Path("a").mkdir()
+    flags = ["-w", "a/model.hdf5", "--output_dir", "a", "--dask", address]
     results = cluster.Cluster.in_processes
 
     def left(*arguments):
@@ -188,4 +199,4 @@ def test_a_run_that_was_left_is_resumed_on_the_cluster(address, monkeypatch, cap
         assert tf_cnn.main([*ENSEMBLE, *flags]) == 130
     assert "--resume --output_dir a" in capsys.readouterr().err
     assert tf_cnn.main(["--resume", "--output_dir", "a"]) == 0
-    assert_same_networks("whole", "a")
+    assert_same_networks(Path("a"), whole)
