@@ -5,6 +5,7 @@ Each must end with the weights and the history of a run that was not killed.
 
 import csv
 import importlib
+import math
 import multiprocessing
 import os
 import signal
@@ -33,24 +34,29 @@ READER_SETTINGS = {"PIECES": 64, "HELD_OUT": 32}
 
 
 class Kind(NamedTuple):
-    """A kind of run: the script and its flags."""
+    """A kind of run: the script, its flags, and how many of the kills it gets."""
 
     script: str
     flags: str
+    share: float = 1.0
 
 
 def kinds(teacher):
     """Return {name: Kind}; teacher: a model file, which the first one saves."""
     return {
         "tf_cnn.py": Kind("tf_cnn", SMALL),
-        "tf_cnn.py --distill": Kind("tf_cnn", f"{SMALL} --distill {teacher}"),
-        "tf_cnn.py --reader 1": Kind("tf_cnn", READER),
+        "tf_cnn.py --distill": Kind("tf_cnn", f"{SMALL} --distill {teacher}", 0.2),
+        "tf_cnn.py --reader 1": Kind("tf_cnn", READER, 0.2),
         "CNN_MNIST.py": Kind("CNN_MNIST", SMALL),
     }
 
 
 def facts(count, random):
-    """Return how runs of each kind ended that were killed, `count` times or more."""
+    """Return how runs of each kind ended that were killed.
+
+    Those of each script are killed `count` times or more, with --distill and --reader
+    a fifth as often, since these take long.
+    """
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(PRELOADED)
     found = {}
@@ -59,8 +65,9 @@ def facts(count, random):
         for name, kind in kinds(teacher).items():
             where = Path(folder, name)
             where.mkdir()
-            with Progress(f"{name}: kills", count) as bar:
-                found[name] = kill_runs(context, kind, where, count, random, bar)
+            most = math.ceil(count * kind.share)
+            with Progress(f"{name}: kills", most) as bar:
+                found[name] = kill_runs(context, kind, where, most, random, bar)
     return found
 
 
