@@ -69,12 +69,11 @@ def test_each_process_has_one_thread(in_this_process, monkeypatch):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("threshold", "single"), [(0.5, False), (0.995, True)])
-def test_processes_read_as_one_does(networks, monkeypatch, threshold, single):
+def test_processes_read_as_one_does(networks, monkeypatch):
     monkeypatch.setattr(pipeline, "PICTURES_AT_ONCE", 8)  # several chunks
     paths = [*sorted(map(str, IMAGES.iterdir())), "gone.png"] * 2
-    alone = list(pipeline.read_pictures(paths, networks, threshold, single))
-    together = list(many.read_pictures(paths, model_file.SHIPPED, threshold, single))
+    alone = list(pipeline.read_pictures(paths, networks, 0.995, single=True))
+    together = list(many.read_pictures(paths, model_file.SHIPPED, 0.995, single=True))
     assert [reading.file for reading in together] == paths
     assert_alike(together, alone)
 

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-import onnx
 import pytest
 import tensorflow as tf
 
@@ -19,7 +18,7 @@ from digits.labels import Labelled
 from digits.model import model_file
 from digits.model.reader import bordered
 from digits.reading import pipeline
-from digits.training import own, reader_file
+from digits.training import own, own_pictures, reader_file
 
 
 def numbered(count):
@@ -137,10 +136,6 @@ def test_it_learns_a_hand(real_mnist, gates, briefly, capsys, monkeypatch):
     _, attributes = model_file.read("mine.hdf5")
     assert attributes["own"]["learned"] == 9
     reader_file.restore("mine.hdf5")
-    again = ["--own", str(gates), "--start", "mine.hdf5", "-w", "again.hdf5"]
-    monkeypatch.setattr(own, "STEPS", 1)
-    assert tf_cnn.main(again) == 0
-    assert f"{after} of 3 right before" in capsys.readouterr().out
 
 
 MADE = {"arguments": {"output_dir": "output"}}
@@ -167,8 +162,13 @@ def test_other_pages_of_a_file_do_not_count(networks):
 def test_what_loses_too_much_is_not_saved(
     real_mnist, gates, briefly, capsys, monkeypatch
 ):
-    monkeypatch.setattr(own, "STEPS", 1)
-    monkeypatch.setattr(own, "WORSE_PAGES", -1)
+    shares = iter([0.9, 0.89])
+    monkeypatch.setattr(own.Teacher, "learn", lambda teacher, *_: teacher.restored())
+    monkeypatch.setattr(
+        own,
+        "others_read",
+        lambda *_: {"mnist_errors": 19, "pages_right": next(shares)},
+    )
     command = ["--own", str(gates), "--save_weights", "mine.hdf5"]
     assert tf_cnn.main(command) == 1
     error = capsys.readouterr().err.splitlines()[-1]
@@ -177,33 +177,16 @@ def test_what_loses_too_much_is_not_saved(
         model_file.read("mine.hdf5")
 
 
-def weights_of(path):
-    """Return the bytes of all arrays in a model file, and of those in its graphs.
-
-    In one process, graphs differ by the numbers in the names of their nodes.
-    """
-    with model_file.open_hdf5(path) as file:
-        graphs = [
-            model_file.read_bytes(file, name)
-            for name in (model_file.ONNX, model_file.READER)
-        ]
-    tensors = [
-        t for graph in graphs for t in onnx.load_from_string(graph).graph.initializer
-    ]
-    variables = model_file.read_variables(path)
-    return {name: array.tobytes() for name, array in variables.items()}, sorted(
-        onnx.numpy_helper.to_array(tensor).tobytes() for tensor in tensors
-    )
-
-
 @pytest.mark.slow
-def test_the_same_seed_gives_the_same_networks(
-    real_mnist, gates, briefly, tmp_path, monkeypatch
-):
-    monkeypatch.setattr(own, "STEPS", 3)
-    found = []
-    for name in ("first.hdf5", "second.hdf5"):
-        command = ["--own", str(gates), "--save_weights", name, "--force"]
-        assert tf_cnn.main(command) == 0
-        found.append(weights_of(name))
-    assert found[0] == found[1]
+def test_the_same_seed_gives_the_same_networks(real_mnist, gates, briefly):
+    found = own_pictures.matched(gates, own_pictures.reader_of(model_file.SHIPPED))
+    args = argparse.Namespace(seed=0, data_dir=None)
+    networks = tf_cnn.ConvolutionalNetwork, tf_cnn.augment
+    values = []
+    for _ in range(2):
+        teacher = own.Teacher(model_file.SHIPPED, args, *networks)
+        trained = teacher.learn(list(found.values()), 3)
+        of_digits = [v.numpy() for v in trained.ensemble.variables.values()]
+        values.append([*of_digits, *trained.reader.get_weights()])
+    for one, other in zip(*values, strict=True):
+        np.testing.assert_array_equal(one, other)

@@ -50,7 +50,7 @@ RECORDING = {
     "benchmarks/train.py",
 }
 # Tests of their own run these: a page that is served until Ctrl-C, minutes of learning.
-RUN_ELSEWHERE = "--browser", "--own", "--resume", "--dask", "mine.hdf5"
+RUN_ELSEWHERE = "--browser", "--own", "--resume", "--dask", "mine.hdf5", "output/long"
 PARSERS = {"load_model.py": load_model.parse_args, "tf_cnn.py": tf_cnn.parse_args}
 FLAGS = {
     "reading.md": [load_model.parse_args],
