@@ -59,7 +59,7 @@ def imports_of(path):
         elif (
             isinstance(node, ast.Call) and getattr(node.func, "id", "") == "LazyModule"
         ):
-            yield from (argument.value for argument in node.args)
+            yield node.args[0].value
 
 
 def region_of(name):

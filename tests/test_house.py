@@ -29,6 +29,7 @@ ROOMS = {
 OF_THE_PACKAGE = {"UserError", "UsageError", "__version__"}  # digits/__init__.py
 LIGHT = {"numpy", "h5py", "cv2", "onnxruntime"}  # what reading pictures needs
 LAZY = {
+    "distributed",
     "filelock",
     "fastapi",
     "uvicorn",
