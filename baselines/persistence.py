@@ -64,8 +64,6 @@ ESTIMATORS = {
 }
 PLAIN = bool, int, float, str, type(None), np.generic, np.ndarray
 LEAF = -1  # the child of a node that has none
-# What zipfile, NumPy, skops and scikit-learn raise on damaged content.
-DAMAGE = npz.DAMAGE
 
 
 def to_bytes(classifier: Any, summary: dict[str, Any]) -> bytes:
@@ -95,7 +93,7 @@ def load(path: str | Path, script: str) -> tuple[Any, dict[str, Any]]:
             raise UserError(f"{path}: made by {summary['script']}, not {script}")
         for estimator in estimators_in(classifier):
             check_estimator(estimator)
-    except DAMAGE as error:
+    except npz.DAMAGE as error:
         raise UserError(
             f"{path}: no model file of {script}, or a damaged or outdated one; save "
             "one with --save_model"

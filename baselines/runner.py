@@ -14,7 +14,7 @@ from digits import UserError, mnist
 from digits.experiment import flags, results
 from digits.model.calibration import log_softmax
 from digits.reading import pipeline
-from digits.terminal import cli, files
+from digits.terminal import cli, files, npz
 
 QUICK_SHARE = 10  # --quick learns from one in so many training images
 
@@ -126,7 +126,7 @@ def load(method: Method, path: str) -> tuple[Any, bool]:
         found = scores(classifier, method.inputs_of(blank, raw))
         if found.shape != (1, 10):
             raise ValueError(f"{found.shape[1:]} classes")
-    except persistence.DAMAGE as error:
+    except npz.DAMAGE as error:
         raise UserError(
             f"{path}: damaged, or of an earlier {method.script}; save it again"
         ) from error

@@ -8,7 +8,6 @@ stand the same without --dask, and what load_model.py spends on printing an answ
 Writes assets/results/scale.json.
 """
 
-import contextlib
 import subprocess
 import sys
 import tempfile
@@ -82,15 +81,6 @@ def print_milliseconds():
     return 1000 * (time.perf_counter() - start) / PRINTED
 
 
-@contextlib.contextmanager
-def local_cluster(count):
-    """Yield the address of a cluster of so many workers, of a thread each."""
-    with cluster.distributed.LocalCluster(
-        n_workers=count, threads_per_worker=1, dashboard_address=None
-    ) as found:
-        yield found.scheduler_address
-
-
 def measure(lists, folder, *flags):
     """Return the seconds of each piece of work; flags: --dask and its address."""
     found = {
@@ -116,7 +106,8 @@ def main(argv=None):
         seconds = {"without": measure(lists, folder)}
         tasks = {}
         for count in WORKERS:
-            with local_cluster(count) as address:
+            with cluster.local(count) as found:
+                address = found.scheduler_address
                 tasks[count] = round(task_milliseconds(address), 3)
                 seconds[f"{count}"] = measure(lists, folder, "--dask", address)
     rounded = {

@@ -20,7 +20,7 @@ from conftest import ROOT, TINY
 from digits import UserError
 from digits.experiment import resume
 from digits.reading import many, pipeline
-from digits.terminal import cluster, lazy
+from digits.terminal import cluster, lazy, pool
 
 pytestmark = pytest.mark.slow
 IMAGES = ROOT / "assets" / "images"
@@ -31,9 +31,7 @@ def address():
     allowed = {"distributed.scheduler.allowed-failures": 1}  # three by default
     with (
         dask.config.set(allowed),
-        distributed.LocalCluster(
-            n_workers=2, threads_per_worker=1, dashboard_address=None
-        ) as found,
+        cluster.local(2) as found,
     ):
         yield found.scheduler_address
 
@@ -54,7 +52,7 @@ def test_results_keep_the_order_of_the_chunks(on_workers):
 
     for done, result in enumerate(on_workers.in_processes(abs, chunks())):
         assert result == done
-        assert len(taken) <= done + 1 + 2 * cluster.AHEAD
+        assert len(taken) <= done + 1 + 2 * pool.AHEAD
     assert len(taken) == 40
 
 

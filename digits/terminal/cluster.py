@@ -28,8 +28,17 @@ distributed = LazyModule("distributed", 'pip install "dask[distributed]"')
 ROOT = Path(__file__).resolve().parents[2]
 LOCAL = "local"
 TIMEOUT = "5s"  # for the scheduler to answer
-AHEAD = 3  # chunks that are sent for each thread of the workers, done or not
 WORKER = {"lock": threading.Lock(), "begun": ""}  # what each worker keeps
+
+
+def local(count: int) -> Any:
+    """Return a distributed.LocalCluster of so many workers, a context manager."""
+    return distributed.LocalCluster(
+        n_workers=count,
+        threads_per_worker=1,
+        dashboard_address=None,
+        silence_logs=logging.CRITICAL,
+    )
 
 
 @contextlib.contextmanager
@@ -40,13 +49,7 @@ def connected(address: str) -> Iterator[Any]:
     """
     with contextlib.ExitStack() as stack:
         if address == LOCAL:
-            cluster = distributed.LocalCluster(
-                n_workers=pool.cores(),
-                threads_per_worker=1,
-                dashboard_address=None,
-                silence_logs=logging.CRITICAL,
-            )
-            scheduler = stack.enter_context(cluster)
+            scheduler = stack.enter_context(local(pool.cores()))
         else:
             scheduler = address
         try:
@@ -101,7 +104,7 @@ class Cluster:
         chunks, waiting = iter(chunks), collections.deque()
         task = uuid.uuid4().hex, os.getcwd(), start, arguments, work
         while True:
-            most = AHEAD * max(1, sum(self.client.nthreads().values()))
+            most = pool.AHEAD * max(1, sum(self.client.nthreads().values()))
             for chunk in itertools.islice(chunks, max(0, most - len(waiting))):
                 waiting.append((chunk, self._submitted(task, chunk)))
             if not waiting:
@@ -112,7 +115,9 @@ class Cluster:
                 continue
             except distributed.KilledWorker as error:
                 if killed is None:
-                    raise _no_worker() from error
+                    raise UserError(
+                        "a Dask worker was killed: is there enough memory?"
+                    ) from error
             # Chunks that wait on the same worker are blamed too: this one again, alone.
             distributed.wait([future for _, future in waiting])
             try:
@@ -139,7 +144,3 @@ def _work(run, folder, start, arguments, work, chunk):
                 start(*arguments)
             WORKER["begun"] = run
         return work(chunk)
-
-
-def _no_worker():
-    return UserError("a Dask worker was killed: is there enough memory?")

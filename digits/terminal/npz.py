@@ -8,7 +8,7 @@ import zlib
 
 import numpy as np
 
-# What zipfile and NumPy raise on damaged content.
+# What zipfile, NumPy, skops and scikit-learn raise on damaged content.
 DAMAGE = (
     ArithmeticError,
     AttributeError,

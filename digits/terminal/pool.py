@@ -18,7 +18,7 @@ import cv2
 
 from digits import UserError
 
-AHEAD = 3  # chunks that are taken for each process, done or not
+AHEAD = 3  # chunks that are taken for each process or worker, done or not
 MOST_PROCESSES = 61  # Windows allows no more
 CGROUP = Path("/sys/fs/cgroup/cpu.max")  # a container's "quota period", or "max period"
 

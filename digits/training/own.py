@@ -128,17 +128,10 @@ class Teacher:
         trained, former = self.restored(), self.former
         random = np.random.default_rng([self.seed, len(examples)])
         self._learn_pieces(trained.reader, former.reader, examples, steps, random)
-        go_back(
-            trained.reader.trainable_variables,
-            former.reader.trainable_variables,
-            functools.partial(reader.mean_loss, trained.reader, *self.checked_pages),
-        )
         for network, old in zip(
             trained.ensemble.networks, former.ensemble.networks, strict=True
         ):
             self._learn_images(network, old, examples, steps, random)
-            loss = functools.partial(self._mean_loss, Ensemble([network]))
-            go_back(network.trainable, old.trainable, loss)
         return trained
 
     def _mean_loss(self, ensemble):
@@ -173,6 +166,11 @@ class Teacher:
             ),
             steps,
         )
+        go_back(
+            model.trainable_variables,
+            before.trainable_variables,
+            functools.partial(reader.mean_loss, model, *self.checked_pages),
+        )
 
     def _learn_images(self, network, before, examples, steps, random):
         """Let a digit network learn the images of examples that have one."""
@@ -206,6 +204,8 @@ class Teacher:
 
         kernels = [v for v in network.trainable if v.shape.rank > 1]
         self._descend("Digit network", kernels, RATE, loss_of, batches(), steps)
+        loss = functools.partial(self._mean_loss, Ensemble([network]))
+        go_back(network.trainable, before.trainable, loss)
 
     def _descend(self, label, variables, rate, loss_of, batches, steps):
         """Change variables step by step, so that the loss of batches falls."""
