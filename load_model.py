@@ -277,6 +277,8 @@ def parse_args(argv=None):
     ending = decode.ending_of(args.save_image or "")
     if ending and ending not in WRITABLE and not os.path.isdir(args.save_image):
         parser.error(f"--save_image: a picture ends in {', '.join(WRITABLE)}")
+    if args.export is not None and decode.ending_of(args.export) != ".onnx":
+        parser.error(f"--export: {args.export}: an ONNX file ends in .onnx")
     if args.fields is not None and (args.save_image or args.show):
         parser.error("--save_image and --show draw whole pictures: not with --fields")
     if args.show and not args.save_image:

@@ -99,6 +99,31 @@ def test_the_cookie_takes_over(client):
     assert client.get("/page/main.js").status_code == 200
 
 
+def test_two_servers_of_one_host(client, networks):
+    assert client.get("/", params={"token": TOKEN}).status_code == 200
+    other = app.application(networks, "another", "127.0.0.1")
+    second = TestClient(other, "http://127.0.0.1:9000", cookies=client.cookies)
+    assert second.get("/", params={"token": "another"}).status_code == 200
+    first = TestClient(client.app, "http://127.0.0.1:8000", cookies=second.cookies)
+    assert first.get("/corrections").status_code == 200
+    assert second.get("/corrections").status_code == 200
+
+
+def test_a_failure_of_the_program(client, monkeypatch):
+    def fail(*args, **kwargs):
+        raise RuntimeError("of the program")
+
+    monkeypatch.setattr(pipeline, "read_pictures", fail)
+    quiet = TestClient(
+        client.app, "http://127.0.0.1:8000", raise_server_exceptions=False
+    )
+    answer = quiet.post("/read", content=PAGE, headers=GOOD)
+    assert answer.status_code == 500
+    assert answer.json() == {"error": "failed; the terminal says more"}
+    for name, value in guard.HEADERS.items():
+        assert answer.headers[name] == value
+
+
 @pytest.mark.parametrize(
     ("headers", "status"),
     [

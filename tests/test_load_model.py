@@ -493,6 +493,15 @@ def test_export(capsys):
     assert onnx.load("digits.onnx").graph.input[0].type.tensor_type.elem_type == 1
 
 
+def test_export_replaces_no_picture(capsys):
+    Path("own.png").write_bytes(b"mine")
+    with pytest.raises(SystemExit) as stop:
+        load_model.main(["--export", "own.png", "own.png"])
+    assert stop.value.code == 2
+    assert "an ONNX file ends in .onnx" in capsys.readouterr().err
+    assert Path("own.png").read_bytes() == b"mine"
+
+
 LIST = ["1a.jpg", "gone.png", "314159a.jpg", "2b.png", "1a.jpg"]
 
 

@@ -83,17 +83,24 @@ def application(networks: pipeline.Networks, token: str, host: str) -> FastAPI:
     app = FastAPI(
         title="Handwritten digits", version=__version__, docs_url=None, redoc_url=None
     )
-    app.middleware("http")(guard.Guard(token, host))
+    own_guard = guard.Guard(token, host)
+    app.middleware("http")(own_guard)
 
     @app.exception_handler(UserError)
     async def refuse(request: Request, error: UserError) -> JSONResponse:
         return JSONResponse({"error": str(error)}, 400)
 
+    @app.exception_handler(Exception)
+    async def fail(request: Request, error: Exception) -> JSONResponse:
+        # It is raised again, so that the terminal shows it.
+        problem = {"error": "failed; the terminal says more"}
+        return JSONResponse(problem, 500, guard.HEADERS)
+
     @app.get("/", include_in_schema=False)
     def page() -> Response:
         # The cookie takes over, so that the token stays out of the history.
         response = RedirectResponse("/page/index.html", 303)
-        response.set_cookie(guard.COOKIE, token, httponly=True, samesite="strict")
+        response.set_cookie(own_guard.cookie, token, httponly=True, samesite="strict")
         return response
 
     @app.post("/read", openapi_extra=PICTURE)
@@ -173,7 +180,7 @@ def serve(networks: pipeline.Networks, host: str, port: int) -> None:
         ) from error
     name = f"[{host}]" if ":" in host else host
     port = listening.getsockname()[1]
-    address = f"http://{name}:{port}/?{guard.COOKIE}={token}"
+    address = f"http://{name}:{port}/?{guard.PARAMETER}={token}"
     print(address, flush=True)
     if sys.platform in ("win32", "darwin") or DISPLAYS & os.environ.keys():
         webbrowser.open(address)

@@ -6,6 +6,7 @@ rebinding (Jackson et al., Protecting browsers from DNS rebinding attacks, 2007)
 """
 
 import contextlib
+import hashlib
 import ipaddress
 import secrets
 from collections.abc import Awaitable, Callable
@@ -16,7 +17,7 @@ from fastapi.responses import JSONResponse
 
 from digits import UserError
 
-COOKIE = "token"
+PARAMETER = "token"  # of the address
 LARGEST_BODY = 32 << 20  # bytes
 HEADERS = {
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; "
@@ -35,6 +36,8 @@ class Guard:
 
     def __init__(self, token: str, host: str):
         self.token, self.host = token, host.lower()
+        # Browsers send a host's cookies to all its ports: each server has its own.
+        self.cookie = f"token-{hashlib.sha256(token.encode()).hexdigest()[:16]}"
 
     async def __call__(self, request: Request, call_next: Next) -> Response:
         """Return the response of the application, or a refusal."""
@@ -54,7 +57,7 @@ class Guard:
         origin = request.headers.get("origin")
         if origin and _address(origin).netloc != host:
             return "the request comes from another page"
-        if not any(self._is_token(given) for given in _tokens_of(request)):
+        if not any(self._is_token(given) for given in self._tokens_of(request)):
             return "the token is missing or wrong; open the address that was printed"
         return None
 
@@ -64,6 +67,12 @@ class Guard:
             ipaddress.ip_address(name)
             return True
         return name in ("localhost", self.host)
+
+    def _tokens_of(self, request):
+        """Yield what may be the token: of the address, the cookie, the header."""
+        yield request.query_params.get(PARAMETER, "")
+        yield request.cookies.get(self.cookie, "")
+        yield request.headers.get("authorization", "").removeprefix("Bearer ")
 
     def _is_token(self, given):
         return secrets.compare_digest(given.encode(), self.token.encode())
@@ -75,13 +84,6 @@ def _address(text):
         return urlsplit(text)
     except ValueError:
         return urlsplit("")
-
-
-def _tokens_of(request):
-    """Yield what may be the token: of the address, the cookie, the header."""
-    yield request.query_params.get(COOKIE, "")
-    yield request.cookies.get(COOKIE, "")
-    yield request.headers.get("authorization", "").removeprefix("Bearer ")
 
 
 async def body_of(request: Request) -> bytes:
