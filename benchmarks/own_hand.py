@@ -4,7 +4,7 @@
 
 FOLDER is as benchmarks/real_pictures.py takes it. For every source of a sub-folder with
 at least 30 pictures, the shipped networks learn a third of them. Before and after, they
-read the rest, MNIST's validation images and made-up pages. Prints a line for each
+read the rest, MNIST's validation images and synthetic pages. Prints a line for each
 source; with --record the counts are written to assets/results/own_hand.json. Nothing
 that was learned is kept.
 """

@@ -304,13 +304,13 @@ def survived_block():
     damaged = damaged_files(measured).values()
     fine = sum(found.get(name, 0) for found in damaged for name in FINE)
     return (
-        f"Tried: {sum(run['runs'] for run in runs)} training runs, killed "
-        f"{sum(run['kills'] for run in runs)} times at random;\n"
-        f"{sum(run['same'] for run in runs)} ended with the same bits. Of "
-        f"{sum(sum(found.values()) for found in damaged):,} damaged models, pictures "
-        f"and other files,\n{fine:,} were read or refused in a line. Of "
-        f"{sum(found['pictures'] for found in lists):,} pictures in lists whose reader "
-        f"was killed,\n{sum(found['missing'] for found in lists)} are missing "
+        f"In tests, {sum(run['runs'] for run in runs)} training runs were killed "
+        f"{sum(run['kills'] for run in runs)} times at random and resumed;\n"
+        f"{sum(run['same'] for run in runs)} ended with the bits of a run that was not. "
+        f"Of {sum(sum(found.values()) for found in damaged):,} damaged files, "
+        f"{fine:,}\nwere read or refused with one line. Of "
+        f"{sum(found['pictures'] for found in lists):,} pictures in lists whose reading "
+        f"was\nkilled and resumed, {sum(found['missing'] for found in lists)} are missing "
         "([docs/security.md](docs/security.md#what-is-tried))."
     )
 
@@ -358,9 +358,9 @@ def model_block():
         ["reader of pages made by", f"`{reader['command']}`"],
         ["its training", f"{duration(reader['seconds'])} on {reader['hardware']}"],
         [
-            f"{reader['score']['digits']:,} digits on held-out made-up pages",
+            f"{reader['score']['digits']:,} digits on held-out synthetic pages",
             f"{score['found']} found, {score['right']} found and read right, "
-            f"{score['made_up']} as many made up",
+            f"{score['made_up']} as many made up where none is",
         ],
         ["size", f"{len(content) / 1e6:.1f} MB"],
         ["SHA-256", f"`{hashlib.sha256(content).hexdigest()}`"],

@@ -214,7 +214,7 @@ def test_the_tilt_of_a_sheet(degrees):
 
 
 class Hand:
-    """One writer of made-up rows; sizes are in heights of a digit."""
+    """One writer of synthetic rows; sizes are in heights of a digit."""
 
     def __init__(self, random, is_wild):
         self.random = random

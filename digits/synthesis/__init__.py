@@ -1,1 +1,1 @@
-"""Made-up handwriting on made-up paper: what networks are trained on beside MNIST."""
+"""Synthetic handwriting on synthetic paper: what networks are trained on beside MNIST."""

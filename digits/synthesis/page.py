@@ -1,4 +1,4 @@
-"""Pieces of made-up pages: numbers among frames, rulings, words and scribbles.
+"""Pieces of synthetic pages: numbers among frames, rulings, words and scribbles.
 
 A piece is what the reader of pages (digits.training.reader) is trained on: a gray
 picture, and where on it which digits and signs stand. Lengths are its pixels.

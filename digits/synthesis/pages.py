@@ -1,4 +1,4 @@
-"""Many pieces of made-up pages, drawn by a process on each core."""
+"""Many pieces of synthetic pages, drawn by a process on each core."""
 
 from collections.abc import Callable, Sequence
 

@@ -1,7 +1,7 @@
 """Let the networks of a model file learn pictures of one's own: tf_cnn.py --own.
 
 The digit networks and the reader of pages learn these pictures, and beside them MNIST's
-and made-up ones, so that they forget nothing. Some pictures are kept back, and read
+and synthetic ones, so that they forget nothing. Some pictures are kept back, and read
 before and after.
 """
 
@@ -52,9 +52,9 @@ KEPT_PIECES = 3.0  # weight of what the reader answered before
 SHARES = 1.0, 0.8, 0.6, 0.4, 0.2, 0.0  # of the way from former to learned weights
 CHECKED_IMAGES, CHECKED_PIECES = 2_000, 1_000  # they choose one of SHARES …
 HIGHER_LOSS = 1.01  # … at which their loss is so many times as high, at most
-HELD_OUT = 3_000  # made-up pieces that are scored
+HELD_OUT = 3_000  # synthetic pieces that are scored
 MORE_ERRORS = 5  # of MNIST's validation images, at most
-WORSE_PAGES = 0.003  # share of the digits of made-up pages, at most
+WORSE_PAGES = 0.003  # share of the digits of synthetic pages, at most
 OWN, CHECKED = 5, 6  # they draw their own pages, as digits.training.reader's do
 
 Facts = dict[str, dict[str, float]]
@@ -354,7 +354,7 @@ def count_right(pictures: Sequence[Labelled], networks: Networks) -> int:
 def others_read(teacher: Teacher, trained: Trained) -> dict[str, float]:
     """Return how other pictures are read.
 
-    Those are MNIST's validation images, of which errors are counted, and made-up pages,
+    Those are MNIST's validation images, of which errors are counted, and synthetic pages,
     of whose digits the share is given that is right.
     """
     images = teacher.dataset.validation_images
@@ -373,7 +373,7 @@ def print_facts(facts: Facts) -> None:
         f"{own['after']} after\n"
         f"MNIST's validation images: {errors['before']} errors before, "
         f"{errors['after']} after\n"
-        f"digits of made-up pages: {pages['before']:.1%} right before, "
+        f"digits of synthetic pages: {pages['before']:.1%} right before, "
         f"{pages['after']:.1%} after",
         flush=True,
     )

@@ -1,4 +1,4 @@
-"""The reader of pages: its network, and how it learns from made-up pages.
+"""The reader of pages: its network, and how it learns from synthetic pages.
 
 The network is fully convolutional: it looks at a gray picture of any size and answers
 for every cell of it (digits.model.reader says what). It learns from pieces of pages
@@ -297,7 +297,7 @@ def _moved_marks(marks, matrix, middle, shift):
 
 
 def train(dataset: Dataset, seed: int, run: Training) -> tuple[keras.Model, dict]:
-    """Return a calibrated network that has learned from made-up pages, and facts.
+    """Return a calibrated network that has learned from synthetic pages, and facts.
 
     Those are its score on pages of validation images, as `score` returns it, and the
     temperatures of `calibrate`. run: keeps the pages, too, which take minutes.
