@@ -55,6 +55,16 @@ def test_an_archive_that_is_packed(dense, tmp_path):
     refused("b", "unpacked it is too large")
 
 
+@pytest.mark.parametrize("name", [b"config.json", b"model.weights.h5"])
+@pytest.mark.parametrize("method", [zipfile.ZIP_DEFLATED, zipfile.ZIP_LZMA])
+def test_a_part_that_is_said_to_be_packed(dense, name, method, tmp_path):
+    content = bytearray(keras_file.saved(dense, ".keras"))
+    entry = content.rindex(name) - 46  # in the directory at the end
+    content[entry + 10] = method
+    (tmp_path / "a").write_bytes(content)
+    refused(tmp_path / "a", "a part is packed")
+
+
 def test_an_array_that_is_packed(dense, tmp_path):
     (tmp_path / "a").write_bytes(keras_file.saved(dense, ".hdf5"))
     with h5py.File(tmp_path / "a", "a") as file:
@@ -100,6 +110,21 @@ def test_layers_that_take_much(own, message, tmp_path):
     model = made(own, layers.GlobalMaxPooling2D(), layers.Dense(10))
     (tmp_path / "a").write_bytes(keras_file.saved(model, ".keras"))
     refused(tmp_path / "a", message)
+
+
+def test_a_shared_layer_whose_second_answer_is_large(tmp_path):
+    one, shared = keras.Input((28, 28, 1)), layers.UpSampling2D(10)
+    pooled = layers.GlobalMaxPooling2D()(shared(shared(one)))
+    model = keras.Model(one, layers.Dense(10)(pooled))
+    (tmp_path / "a").write_bytes(keras_file.saved(model, ".keras"))
+    refused(tmp_path / "a", "the output of .* is too large")
+
+
+def test_a_model_for_images_of_any_size(tmp_path):
+    any_size = keras.Input((None, None, 1))
+    model = keras.Sequential([any_size, layers.GlobalMaxPooling2D(), layers.Dense(10)])
+    (tmp_path / "a").write_bytes(keras_file.saved(model, ".keras"))
+    assert load(tmp_path / "a").input_shape == (None, None, None, 1)
 
 
 def test_a_layer_that_fails(tmp_path, capsys):

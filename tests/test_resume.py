@@ -182,6 +182,7 @@ def test_a_file_that_is_no_checkpoint_is_named(tmp_path, capsys):
         (lambda head: head.update(place=[1, 0.5, 2, []]), "damaged"),
         (lambda head: head.update(place=[1, 0, -2, []]), "damaged"),
         (lambda head: head.update(place=[1, 0, 2, ["x"]]), "damaged"),
+        (lambda head: head.update(place=[1, 0, 2, ""]), "damaged"),
         (lambda head: head["summary"].pop("command"), "damaged"),
         (lambda head: head.update(place=[1, 0, 2, [1, 2]]), "ValueError: too many"),
     ],
@@ -388,6 +389,7 @@ def test_flags_are_those_that_the_run_began_with(script, capsys, monkeypatch):
     [
         {"filters": [4, "8"]},
         {"filters": 4},
+        {"filters": []},
         {"filters": [10**9]},
         {"epochs": 1.5},
         {"epochs": None},

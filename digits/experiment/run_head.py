@@ -1,4 +1,4 @@
-"""The head of a checkpoint, which says what run it is of: is it what a run writes?"""
+"""Checks of the head of a checkpoint, which says what run it is of."""
 
 import argparse
 import contextlib
@@ -27,7 +27,7 @@ def check(head: Any) -> None:
     *counts, sums = head["place"]
     if len(counts) != 3 or any(type(one) is not int or one < 0 for one in counts):
         raise ValueError("place")
-    if any(type(one) not in (int, float) for one in sums):
+    if type(sums) is not list or any(type(one) not in (int, float) for one in sums):
         raise ValueError("sums")
     if any(type(row) is not dict for row in head["rows"]):
         raise ValueError("rows")
@@ -64,6 +64,8 @@ def _is_flag(value, action):
     if _are_same(value, action.default) or _are_same(value, action.const):
         return True
     if (type(value) is list) != (action.nargs in ("+", "*")):
+        return False
+    if value == [] and action.nargs == "+":
         return False
     values = value if type(value) is list else [value]
     return all(_is_one(one, action) for one in values)

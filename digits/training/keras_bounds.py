@@ -23,10 +23,13 @@ LARGEST_OUTPUT = 1 << 22  # numbers; 224x224 pixels with 64 channels are 3.2 mil
 def check_archive(path: str | Path) -> None:
     """Raise ValueError where a Keras archive, or an array in it, would be too large.
 
-    Raises one of npz.DAMAGE where it is damaged.
+    Raises that, too, where a part is packed: it may be damaged in ways that Keras does
+    not expect. Raises one of npz.DAMAGE where the archive is damaged otherwise.
     """
     with zipfile.ZipFile(path) as archive:
         npz.check_size(archive, os.path.getsize(path))
+        if any(part.compress_type != zipfile.ZIP_STORED for part in archive.infolist()):
+            raise ValueError("a part is packed")
         for name in archive.namelist():
             if name.endswith(".h5"):
                 with archive.open(name) as part, h5py.File(part) as file:
@@ -87,14 +90,17 @@ def check_model(model: keras.Model) -> None:
     Raises what its layers raise, too.
     """
     _check_layers(model)
-    if math.prod(model.input_shape[1:]) == 28 * 28:
-        model(keras.ops.zeros((1, *model.input_shape[1:])), training=False)
+    shape = model.input_shape[1:]
+    if None not in shape and math.prod(shape) == 28 * 28:
+        model(keras.ops.zeros((1, *shape)), training=False)
 
 
 def _check_layers(model):
     # Operations that are no layers are only in a Functional model.
     for one in getattr(model, "operations", model.layers):
-        for output in keras.tree.flatten(one.output):
+        # `output` is that of the first call; a shared layer has more.
+        calls = [call.output_tensors for call in one._inbound_nodes]
+        for output in keras.tree.flatten([one.output, *calls]):
             if math.prod(side or 1 for side in output.shape) > LARGEST_OUTPUT:
                 raise ValueError(f"the output of {one.name} is too large")
         # TensorFlow makes room for all that a dilated kernel skips.
