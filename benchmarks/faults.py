@@ -42,8 +42,13 @@ PARTS = {
 def parse_args(argv=None):
     """Return the parsed command line."""
     parser = cli.parser(__doc__)
-    parser.add_argument("part", choices=PARTS, help="what is to be damaged")
-    parser.add_argument("--count", type=cli.number(int, 1, 10**6), metavar="N")
+    parser.add_argument("part", choices=PARTS, help="what is to be tried")
+    parser.add_argument(
+        "--count",
+        type=cli.number(int, 1, 10**6),
+        metavar="N",
+        help="kills, files or pictures (default: the part's own)",
+    )
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="random seed")
     parser.add_argument(
         "--record",
@@ -55,7 +60,7 @@ def parse_args(argv=None):
 
 @cli.report_errors
 def main(argv=None):
-    """Damage one kind of thing and count; return the exit status."""
+    """Do one part and print its counts; return the exit status."""
     args = parse_args(argv)
     import resource  # Windows has none
 

@@ -72,9 +72,10 @@ def facts(count, random):
 
 
 def kill_runs(context, kind, folder, count, random, bar):
-    """Return {"kills", "runs", "same"}: how often a Kind of run was killed, and so on.
+    """Return {"kills", "runs", "same"} of a Kind of run, killed `count` times or more.
 
-    folder: for the runs; bar: counts the kills.
+    same: how many runs ended as one that was not killed; folder: for the runs; bar:
+    counts the kills.
     """
     whole, start = folder / "whole", time.monotonic()
     if in_process(context, kind.script, flags_of(kind, whole)) != 0:

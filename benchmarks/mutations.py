@@ -3,11 +3,13 @@
 import functools
 import gzip
 import io
+import json
 import struct
 import zipfile
 import zlib
 
 ZEROS = 64 << 20  # bytes that are packed once: a bomb repeats them
+HEADER_SIZE = 128  # bytes of the header that NumPy writes for a small array
 NPY_HEADERS = [
     "{'descr': '|u1', 'fortran_order': False, 'shape': (1099511627776,)}",
     "{'descr': '|u1', 'fortran_order': False, 'shape': (3, -1)}",
@@ -40,10 +42,27 @@ def truncated(content, random):
 
 def other_array(npy, random):
     """Return a .npy file whose header is another one, or damaged."""
+    header, numbers = npy[:HEADER_SIZE], npy[HEADER_SIZE:]
     if random.random() < 0.5:
         text = str(random.choice(NPY_HEADERS)).encode("latin-1")
-        return b"\x93NUMPY\x01\0" + struct.pack("<H", len(text)) + text + npy[128:]
-    return mutated_bytes(npy[:128], random) + npy[128:]
+        header = b"\x93NUMPY\x01\0" + struct.pack("<H", len(text)) + text
+    else:
+        header = mutated_bytes(header, random)
+    return header + numbers
+
+
+def changed_json(text, change):
+    """Return JSON, as bytes, after change(objects) of those in it that have keys."""
+    objects = []
+
+    def keep(found):
+        if found:
+            objects.append(found)
+        return found
+
+    value = json.loads(text, object_hook=keep)
+    change(objects)
+    return json.dumps(value).encode()
 
 
 def parts_of(archive):
@@ -81,6 +100,12 @@ def with_bomb(archive, name, start, gibibytes):
         entry.compress_type, entry.CRC = zipfile.ZIP_DEFLATED, check
         entry.file_size = len(start) + times * ZEROS
     return made.getvalue()
+
+
+@functools.cache
+def bombed(archive, name, gibibytes):
+    """Return a ZIP archive after whose part `name` so many GiB of zeros follow."""
+    return with_bomb(archive, name, parts_of(archive)[name], gibibytes)
 
 
 @functools.cache

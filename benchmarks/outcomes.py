@@ -27,8 +27,8 @@ FINE = "read", "refused"
 def apart(work):
     """Call work() in a forked process; raise UserError where it fails.
 
-    Threads that it starts, as TensorFlow's, do not survive in processes forked later:
-    this one must not have them.
+    Processes that are forked later lack the threads that it starts, as TensorFlow's:
+    it must not start them in this one.
     """
     with tempfile.TemporaryFile() as log:
         child = _forked(work, log, log)
@@ -117,7 +117,7 @@ def resident(pid="self"):
 
 
 def tallied(label, count, make, read, **limits):
-    """Return {outcome: how many} of files, or folders; keep unwanted ones.
+    """Return {outcome: how many} of files, or folders; keep those that are not FINE.
 
     make: writes one, given its path and number; read: reads it, given the same, and
     returns an exit status; limits: as `outcome` takes them.
@@ -133,7 +133,7 @@ def tallied(label, count, make, read, **limits):
                 kept = Path(tempfile.mkdtemp(prefix=f"{label}-{number}-"), "file")
                 shutil.move(path, kept)
                 print(f"{found}: {kept}", file=sys.stderr)
-            elif path.is_dir() and not path.is_symlink():
+            elif path.is_dir():
                 shutil.rmtree(path)
             else:
                 path.unlink()

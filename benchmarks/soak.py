@@ -51,18 +51,18 @@ def soaked(count, random, flags=()):
         command += ["--append", str(answers), *flags]
         with errors.open("wb") as file, Progress("Reading", count) as bar:
             run = Watched(command, answers, file, bar)
-            kills = run.until(int(count * random.uniform(0.05, 0.95)))
-            if kills:
+            is_killed = run.until(int(count * random.uniform(0.05, 0.95)))
+            if is_killed:
                 run.until(None)
         found = compared(paths, broken, answers, errors, run.status)
-    half = [megabytes for done, megabytes in run.samples if done < count / 2]
-    rest = [megabytes for done, megabytes in run.samples if done >= count / 2]
+    early = [megabytes for done, megabytes in run.samples if done < count / 2]
+    late = [megabytes for done, megabytes in run.samples if done >= count / 2]
     return {
         "pictures": count,
         **found,
-        "kills": int(kills),
-        "megabytes_early": max(half, default=0),
-        "megabytes_late": max(rest, default=0),
+        "kills": int(is_killed),
+        "megabytes_early": max(early, default=0),
+        "megabytes_late": max(late, default=0),
         "seconds": round(time.monotonic() - start),
     }
 
@@ -94,9 +94,9 @@ class Watched:
         self.lines = self.place = 0  # of what is written
 
     def until(self, lines):
-        """Run it; kill it once it has written so many lines, and tell whether it was.
+        """Run it, and kill it once it has written so many lines.
 
-        lines: None to let it end.
+        lines: None to let it end. Returns whether it was killed.
         """
         process = subprocess.Popen(
             self.command, stdout=subprocess.DEVNULL, stderr=self.errors

@@ -35,10 +35,10 @@ def facts_of(part, count):
 @pytest.mark.parametrize(
     ("part", "count"),
     [
-        ("models", 10),
+        ("models", 20),
         ("pictures", 9),
         ("mnist", 10),
-        ("skops", 8),
+        ("skops", 9),
         ("keras", 4),
         ("checkpoints", 5),
         ("labels", 9),
@@ -55,7 +55,6 @@ def test_damaged_files_are_read_or_refused(part, count):
 def test_a_long_list_is_read():
     for found in facts_of("soak", 500).values():
         assert (found["answered"], found["refused"], found["missing"]) == (490, 10, 0)
-        assert found["kills"] <= 1
         assert 50 < max(found["megabytes_early"], found["megabytes_late"]) < 1000
 
 

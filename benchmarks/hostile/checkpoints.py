@@ -1,7 +1,7 @@
-"""Damaged checkpoints of a small run of tf_cnn.py, which that resumes.
+"""Damaged checkpoints of a small run, which tf_cnn.py resumes.
 
-Those with the right SHA-256 are as somebody would write them who wants to do harm. A
-run that makes a step, or ends, has read its checkpoint.
+Those with the right SHA-256 are what somebody who wants to do harm would write. A run
+that makes a step, or ends, has read its checkpoint.
 """
 
 import hashlib
@@ -12,7 +12,7 @@ import tempfile
 from pathlib import Path
 from unittest import mock
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # one line is told: ours
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # stderr is for our lines
 
 import numpy as np
 
@@ -58,12 +58,12 @@ def damaged_and_signed(content, random):
 
 
 def other_number(content, random):
-    """Let numbers of the head be others."""
+    """Let a number of the head be another one."""
 
-    def change(holders):
+    def change(places):
         numbers = [
             (holder, key)
-            for holder, key in holders
+            for holder, key in places
             if type(holder[key]) in (int, float, bool)
         ]
         holder, key = numbers[random.integers(len(numbers))]
@@ -75,8 +75,8 @@ def other_number(content, random):
 def other_value(content, random):
     """Let a value of the head be of another type."""
 
-    def change(holders):
-        holder, key = holders[random.integers(len(holders))]
+    def change(places):
+        holder, key = places[random.integers(len(places))]
         holder[key] = VALUES[random.integers(len(VALUES))]
 
     return with_head(content, change)
@@ -85,8 +85,8 @@ def other_value(content, random):
 def no_value(content, random):
     """Leave out a value of the head."""
 
-    def change(holders):
-        holder, key = holders[random.integers(len(holders))]
+    def change(places):
+        holder, key = places[random.integers(len(places))]
         del holder[key]
 
     return with_head(content, change)

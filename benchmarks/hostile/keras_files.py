@@ -1,17 +1,16 @@
-"""Damaged files of Keras 1 to 3, and such with code in them, read by CNN_MNIST.py.
+"""Damaged files of Keras 1 to 3, some with code in them, read by CNN_MNIST.py.
 
 TensorFlow is imported before processes are forked, but none of its operations is run:
 they would start threads, which a forked process lacks.
 """
 
-import functools
 import io
 import json
 import os
 import tempfile
 from pathlib import Path
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # one line is told: ours
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # stderr is for our lines
 
 import h5py
 import keras
@@ -25,10 +24,7 @@ from digits.terminal import cli
 from digits.training import keras_file
 
 FILTERS = [4, 8, 8]
-FLAGS = [
-    *["--dataset", "sklearn_digits", "--filters", "4", "8", "8", "--load_model", "1"],
-    "-w",
-]
+FLAGS = "--dataset sklearn_digits --filters 4 8 8 --load_model 1 -w"
 WEIGHTS = "model.weights.h5"  # in an archive
 BOMB = 2  # GiB
 # What may stand in the place of an object in a configuration.
@@ -62,6 +58,7 @@ def save_files(folder):
     """Save a file of each kind; some hold a Lambda layer that makes a file `ran`."""
     keras.utils.set_random_seed(0)
     network = CNN_MNIST.build_network(FILTERS, [], "relu")
+    # Saved code has no variables: the path must be a constant in it.
     run = eval(f"lambda x: (open({str(folder / 'ran')!r}, 'w').close(), x)[1]")
     with_code = keras.Sequential(
         [
@@ -81,8 +78,8 @@ def save_files(folder):
     (folder / "2 weights").write_bytes(old_weights(network))
 
 
-def old_model(version):
-    """Return a whole model as Keras 1 or 2 wrote it."""
+def old_config(version):
+    """Return the configuration of a model as Keras 1 or 2 wrote it."""
     shape = {"batch_input_shape": [None, 28, 28, 1]}
     layers = [
         {"class_name": "Flatten", "config": {"name": "flatten"}},
@@ -97,11 +94,15 @@ def old_model(version):
     else:
         first = {"class_name": "InputLayer", "config": {"name": "input"} | shape}
         inner = {"name": "sequential", "layers": [first, *layers]}
+    return {"class_name": "Sequential", "config": inner}
+
+
+def old_model(version):
+    """Return a whole model as Keras 1 or 2 wrote it."""
     kernel = np.random.default_rng(0).normal(size=(784, 10)).astype(np.float32)
     content = io.BytesIO()
     with h5py.File(content, "w") as file:
-        config = {"class_name": "Sequential", "config": inner}
-        file.attrs["model_config"] = json.dumps(config).encode()
+        file.attrs["model_config"] = json.dumps(old_config(version)).encode()
         file.attrs["keras_version"] = f"{version}.2.2".encode()
         file.attrs["backend"] = b"tensorflow"
         group = file.create_group("model_weights")
@@ -182,17 +183,9 @@ def other_object(content, random):
 
 def with_config(content, change):
     """Return a file after change(objects) of its configuration."""
-    nodes = []
-
-    def keep(node):
-        if node:
-            nodes.append(node)
-        return node
 
     def changed(text):
-        config = json.loads(text, object_hook=keep)
-        change(nodes)
-        return json.dumps(config).encode()
+        return mutations.changed_json(text, change)
 
     if content.startswith(b"PK"):
         parts = mutations.parts_of(content)
@@ -229,7 +222,7 @@ def other_array(content, random):
         if kind == 0:
             file[name] = h5py.ExternalLink("/etc/hostname", "/x")
         elif kind == 1:
-            file[name] = h5py.SoftLink(name)
+            file[name] = h5py.SoftLink(f"/{name}")  # to itself
         elif kind == 2:
             file.create_dataset(
                 name, (1 << 38,), "f4", chunks=(1 << 20,), compression=9
@@ -259,27 +252,20 @@ def arrays_in(file):
     return names
 
 
-@functools.cache
-def bomb(content, name):
-    """Return an archive one of whose parts is of GiB."""
-    start = mutations.parts_of(content)[name]
-    return mutations.with_bomb(content, name, start, BOMB)
-
-
 def bombed(content, random):
     """Let a part of an archive, or an array, be of GiB."""
     if content.startswith(b"PK"):
-        return bomb(content, str(random.choice(list(mutations.parts_of(content)))))
+        name = str(random.choice(list(mutations.parts_of(content))))
+        return mutations.bombed(content, name, BOMB)
     return with_file(content, lambda file: large_array(file, random))
 
 
 def large_array(file, random):
     """Put an array of GiB, which is packed, in the place of one in an h5py file."""
-    names = arrays_in(file)
-    name = str(random.choice(names))
+    name = str(random.choice(arrays_in(file)))
     del file[name]
-    size = BOMB << 28
-    file.create_dataset(name, (size,), "f4", chunks=(1 << 20,), compression=9)
+    shape = (BOMB << 28,)  # of 4 bytes each
+    file.create_dataset(name, shape, "f4", chunks=(1 << 20,), compression=9)
 
 
 def other_part(content, random):
@@ -337,7 +323,7 @@ def facts(count, random):
             return 0
 
         def read(path, _):
-            status = load([*FLAGS, str(path)])
+            status = load([*FLAGS.split(), str(path)])
             if ran.exists():
                 raise RuntimeError("code in the file was run")
             return status

@@ -45,6 +45,7 @@ CELLS = [
     '"',
     "-",
 ]
+COLUMN_NAMES = ["", "file", "\0", "\N{BYTE ORDER MARK}", "x" * 200_000]
 ENCODINGS = "utf-16", "utf-8-sig", "latin-1", "utf-32", "cp037", "utf-7"
 
 
@@ -81,9 +82,10 @@ def other_rows(random):
 
 
 def other_columns(random):
-    """Let columns be missing, named otherwise, or twice there."""
-    names = [str(name) for name in COLUMNS.split(",")]
-    name = str(random.choice(["", "file", "\0", "\N{BYTE ORDER MARK}", "x" * 200_000]))
+    """Let a column be missing, named otherwise, or there twice."""
+    names = COLUMNS.split(",")
+    # random.choice would take "\0" for "".
+    name = COLUMN_NAMES[random.integers(len(COLUMN_NAMES))]
     names[random.integers(4)] = name
     return text_of(rows(), ",".join(names)).encode()
 

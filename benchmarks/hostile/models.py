@@ -14,34 +14,34 @@ from benchmarks.outcomes import tallied
 from digits.model import graph, model_file
 
 GRAPHS = model_file.ONNX, model_file.QUICK, model_file.READER
+TENSOR_HEAD = 40  # bytes of a tensor that hold its sizes and name, before its weights
 
 
 def places_of_structure(onnx):
     """Return the places in a graph's bytes that are no weights: names and sizes.
 
-    Weights stand in tensors behind their sizes, in the first bytes, or in Constant
-    nodes, which ours do not have.
+    Weights stand in tensors, or in Constant nodes, which ours do not have.
     """
     structure = graph.only_graph(onnx)
     places, place = [], onnx.index(structure)
-    for number, part in graph.fields(
-        structure, itertools.count(1)
-    ):  # in the order of their places
+    # In the order of their places.
+    for number, part in graph.fields(structure, itertools.count(1)):
         if isinstance(part, memoryview):
             place = onnx.index(part, place)
-            shown = min(len(part), 40) if number == graph.INITIALIZER else len(part)
-            places += range(place, place + shown)
+            is_tensor = number == graph.INITIALIZER
+            size = min(len(part), TENSOR_HEAD) if is_tensor else len(part)
+            places += range(place, place + size)
             place += len(part)
     return np.array(places)
 
 
-def with_graphs(content, **graphs):
-    """Return a model file's bytes with other graphs, by their place."""
+def with_graphs(content, graphs):
+    """Return a model file's bytes with other graphs: {one of GRAPHS: bytes}."""
     buffer = io.BytesIO(content)
     with h5py.File(buffer, "a") as file:
         for name, onnx in graphs.items():
-            del file[f"inference/{name}"]
-            file[f"inference/{name}"] = np.frombuffer(onnx, np.uint8)
+            del file[name]
+            file[name] = np.frombuffer(onnx, np.uint8)
     return buffer.getvalue()
 
 
@@ -51,7 +51,7 @@ def mutated_graph(content, random, graphs, places):
     onnx = bytearray(graphs[name])
     for place in random.choice(places[name], random.integers(1, 4)):
         onnx[place] = random.integers(256)
-    return with_graphs(content, **{name: bytes(onnx)})
+    return with_graphs(content, {name: bytes(onnx)})
 
 
 def swapped(content, random, graphs):
@@ -59,7 +59,7 @@ def swapped(content, random, graphs):
     names = list(graphs)
     order = random.permutation(len(names))
     return with_graphs(
-        content, **{n: graphs[names[o]] for n, o in zip(names, order, strict=True)}
+        content, {n: graphs[names[o]] for n, o in zip(names, order, strict=True)}
     )
 
 
@@ -73,7 +73,7 @@ def hostile(content, random):
         if kind == 0:
             file[name] = h5py.ExternalLink("/etc/hostname", "/x")
         elif kind == 1:
-            file[name] = h5py.SoftLink(name)  # to itself
+            file[name] = h5py.SoftLink(f"/{name}")  # to itself
         elif kind == 2:
             shape = (int(random.integers(1 << 20, 1 << 40)),)
             file.create_dataset(name, shape, np.uint8, chunks=(1 << 16,), compression=9)
@@ -90,10 +90,7 @@ def facts(count, random):
     """Return {outcome: how many} of damaged model files."""
     content = model_file.SHIPPED.read_bytes()
     with model_file.open_hdf5(model_file.SHIPPED) as file:
-        graphs = {
-            name.rpartition("/")[2]: model_file.read_bytes(file, name)
-            for name in GRAPHS
-        }
+        graphs = {name: model_file.read_bytes(file, name) for name in GRAPHS}
     places = {name: places_of_structure(onnx) for name, onnx in graphs.items()}
     kinds = [
         *[functools.partial(mutated_graph, graphs=graphs, places=places)] * 5,
@@ -103,19 +100,13 @@ def facts(count, random):
         hostile,
     ]
     # The first is read by the digit networks alone, the other by the reader, too.
-    pictures = [SAMPLES / "1a.jpg", page_of_numbers()]
-    return tallied(
-        "models",
-        count,
-        lambda path, number: path.write_bytes(
-            kinds[number % len(kinds)](content, random)
-        ),
-        lambda path, number: load_model.main(
-            [str(pictures[number % 2]), "--weights", str(path)]
-        ),
-    )
+    pictures = [SAMPLES / "1a.jpg", SAMPLES / "page.jpg"]
 
+    def make(path, number):
+        path.write_bytes(kinds[number % len(kinds)](content, random))
 
-def page_of_numbers():
-    """Return the path of a picture of several digits."""
-    return max(SAMPLES.glob("*.*"), key=lambda path: path.stat().st_size)
+    def read(path, number):
+        picture = pictures[number // len(kinds) % len(pictures)]
+        return load_model.main([str(picture), "--weights", str(path)])
+
+    return tallied("models", count, make, read)

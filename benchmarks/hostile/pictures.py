@@ -21,5 +21,5 @@ def facts(count, random):
         path.write_bytes(change(kinds[number % len(kinds)], random))
 
     return tallied(
-        "pictures", count, make, lambda path, number: load_model.main([str(path)])
+        "pictures", count, make, lambda path, _: load_model.main([str(path)])
     )

@@ -1,15 +1,13 @@
 """Damaged .skops files of small baseline models, read by the baseline's own script."""
 
-import functools
 import importlib
-import json
 import tempfile
 from pathlib import Path
 
 from baselines import persistence
 from benchmarks import mutations
 from benchmarks.draw_images import FOLDER as SAMPLES
-from benchmarks.mutations import mutated_bytes, truncated
+from benchmarks.mutations import HEADER_SIZE, mutated_bytes, truncated
 from benchmarks.outcomes import apart, tallied
 from digits import mnist
 
@@ -57,8 +55,8 @@ def save_models(folder):
         Path(folder, f"{name}.skops").write_bytes(content)
 
 
-def other_part(content, random):
-    """Damage the header of an array."""
+def other_array(content, random):
+    """Let an array be of another kind, or its header lie."""
     parts = mutations.parts_of(content)
     name = array_in(parts, random)
     parts[name] = mutations.other_array(parts[name], random)
@@ -69,7 +67,8 @@ def other_numbers(content, random):
     """Damage the numbers of an array."""
     parts = mutations.parts_of(content)
     name = array_in(parts, random)
-    parts[name] = parts[name][:128] + mutated_bytes(parts[name][128:] or b"0", random)
+    header, numbers = parts[name][:HEADER_SIZE], parts[name][HEADER_SIZE:]
+    parts[name] = header + mutated_bytes(numbers or b"0", random)
     return mutations.archive_of(parts)
 
 
@@ -87,35 +86,30 @@ def array_in(parts, random):
 
 def other_type(content, random):
     """Let an object of the schema be of another type, or have another loader."""
-    return with_schema(
-        content, random, lambda node: node.update(random.choice(ELSEWHERE))
-    )
+
+    def change(nodes):
+        node = nodes[random.integers(len(nodes))]
+        node.update(ELSEWHERE[random.integers(len(ELSEWHERE))])
+
+    return with_schema(content, change)
 
 
 def other_value(content, random):
     """Let a value of the schema be another one."""
 
-    def change(node):
+    def change(nodes):
+        node = nodes[random.integers(len(nodes))]
         value = VALUES[random.integers(len(VALUES))]
         node[str(random.choice(list(node)))] = value
 
-    return with_schema(content, random, change)
+    return with_schema(content, change)
 
 
-def with_schema(content, random, change):
-    """Return a .skops file after change(node) of one of the schema's objects."""
-    parts, nodes = mutations.parts_of(content), []
-
-    def keep(node):
-        if node:
-            nodes.append(node)
-        return node
-
-    schema = json.loads(parts[persistence.SCHEMA], object_hook=keep)
-    change(nodes[random.integers(len(nodes))])
-    return mutations.archive_of(
-        parts | {persistence.SCHEMA: json.dumps(schema).encode()}
-    )
+def with_schema(content, change):
+    """Return a .skops file after change(objects) of its schema."""
+    parts, name = mutations.parts_of(content), persistence.SCHEMA
+    parts[name] = mutations.changed_json(parts[name], change)
+    return mutations.archive_of(parts)
 
 
 def other_schema(content, random):
@@ -134,23 +128,17 @@ def other_schema(content, random):
     return mutations.archive_of(parts)
 
 
-@functools.cache
-def bomb(content, name):
-    """Let a part be one of GiB."""
-    start = mutations.parts_of(content)[name]
-    return mutations.with_bomb(content, name, start, BOMB)
-
-
 def bombed(content, random):
     """Let the schema or an array be one of GiB."""
     arrays = [n for n in mutations.parts_of(content) if n.endswith(".npy")]
-    return bomb(content, str(random.choice([persistence.SCHEMA, arrays[0]])))
+    name = str(random.choice([persistence.SCHEMA, arrays[0]]))
+    return mutations.bombed(content, name, BOMB)
 
 
 KINDS = [
     mutated_bytes,
     truncated,
-    other_part,
+    other_array,
     other_numbers,
     swapped,
     other_type,
@@ -167,16 +155,16 @@ def facts(count, random):
     with tempfile.TemporaryDirectory() as folder:
         apart(lambda: save_models(folder))
         models = {n: Path(folder, f"{n}.skops").read_bytes() for n in SCRIPTS}
-    names = list(models)
+
+    def name_of(number):
+        return list(models)[number // len(KINDS) % len(models)]
 
     def make(path, number):
-        content = models[names[number // len(KINDS) % len(names)]]
+        content = models[name_of(number)]
         path.write_bytes(KINDS[number % len(KINDS)](content, random))
 
     def read(path, number):
-        script = importlib.import_module(
-            f"baselines.{names[number // len(KINDS) % len(names)]}"
-        )
+        script = importlib.import_module(f"baselines.{name_of(number)}")
         picture = str(SAMPLES / "1a.jpg")
         return script.main(["--load_model", str(path), "--predict", picture])
 
