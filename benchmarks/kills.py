@@ -162,7 +162,7 @@ def is_same(one, other):
 def variables_of(path):
     """Return {name: array} of what a training script saved.
 
-    Of the graphs, which hold the same numbers, only the reader's.
+    Of the graphs, which hold the same numbers, only the reader's kernels and biases.
     """
     found = {}
 
@@ -173,11 +173,21 @@ def variables_of(path):
     with h5py.File(path) as file:
         file.visititems(add)
         graph = model_file.read_bytes(file, model_file.READER)
-    made = onnx.load_from_string(graph).graph if graph else onnx.GraphProto()
-    arrays = [onnx.numpy_helper.to_array(weights) for weights in made.initializer]
-    # The order in which tf2onnx writes them differs from call to call.
-    arrays.sort(key=lambda array: (array.shape, array.tobytes()))
-    return found | {f"reader/{number}": a for number, a in enumerate(arrays)}
+    return found | {f"reader/{k}": a for k, a in enumerate(reader_weights(graph))}
+
+
+def reader_weights(content):
+    """Return the kernels and biases in a reader's graph, b"" for none, in one order.
+
+    tf2onnx writes other nodes and constants, in another order, from call to call.
+    """
+    if not content:
+        return []
+    graph = onnx.load_from_string(content).graph
+    arrays = {one.name: onnx.numpy_helper.to_array(one) for one in graph.initializer}
+    convolutions = [node for node in graph.node if node.op_type == "Conv"]
+    weights = [arrays[name] for node in convolutions for name in node.input[1:]]
+    return sorted(weights, key=lambda array: (array.shape, array.tobytes()))
 
 
 def history_of(folder):

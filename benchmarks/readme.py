@@ -302,15 +302,18 @@ def survived_block():
     measured = recorded.read("faults", FAULTS)
     runs, lists = measured["runs"].values(), measured["soak"].values()
     damaged = damaged_files(measured).values()
+    files = sum(sum(found.values()) for found in damaged)
     fine = sum(found.get(name, 0) for found in damaged for name in FINE)
+    kills, same = (sum(run[name] for run in runs) for name in ("kills", "same"))
+    pictures, missing = (
+        sum(found[name] for found in lists) for name in ("pictures", "missing")
+    )
     return (
         f"In tests, {sum(run['runs'] for run in runs)} training runs were killed "
-        f"{sum(run['kills'] for run in runs)} times at random and resumed;\n"
-        f"{sum(run['same'] for run in runs)} ended with the bits of a run that was not. "
-        f"Of {sum(sum(found.values()) for found in damaged):,} damaged files, "
-        f"{fine:,}\nwere read or refused with one line. Of "
-        f"{sum(found['pictures'] for found in lists):,} pictures in lists whose reading "
-        f"was\nkilled and resumed, {sum(found['missing'] for found in lists)} are missing "
+        f"{kills} times at random and resumed;\n{same} ended with the bits of a run "
+        f"that was not. Of {files:,} damaged files, {fine:,}\nwere read or refused "
+        f"with one line. Of {pictures:,} pictures in lists whose reading was\nkilled "
+        f"and resumed, {missing} are missing "
         "([docs/security.md](docs/security.md#what-is-tried))."
     )
 

@@ -1,1 +1,1 @@
-"""Synthetic handwriting on synthetic paper: what networks are trained on beside MNIST."""
+"""Synthetic handwriting on synthetic paper, to train networks on beside MNIST."""

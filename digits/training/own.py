@@ -354,8 +354,8 @@ def count_right(pictures: Sequence[Labelled], networks: Networks) -> int:
 def others_read(teacher: Teacher, trained: Trained) -> dict[str, float]:
     """Return how other pictures are read.
 
-    Those are MNIST's validation images, of which errors are counted, and synthetic pages,
-    of whose digits the share is given that is right.
+    Those are MNIST's validation images, of which errors are counted, and synthetic
+    pages, of whose digits the share is given that is right.
     """
     images = teacher.dataset.validation_images
     wrong = trained.ensemble.predict(images) != teacher.dataset.validation_labels
