@@ -16,7 +16,7 @@ from digits.synthesis.hand import (
     curve,
     extent,
 )
-from digits.synthesis.skeleton import skeletons
+from digits.synthesis.skeleton import Skeletons
 from digits.synthesis.strokes import parse
 
 DIGITS = "0123456789"
@@ -25,7 +25,7 @@ DIGITS = "0123456789"
 @pytest.fixture(scope="module")
 def examples(printed_digits):
     """Segments of two examples of each digit."""
-    return [skeletons(images) for images in printed_digits]
+    return [Skeletons(images) for images in printed_digits]
 
 
 def writer(examples, seed=0, **traits):

@@ -12,7 +12,7 @@ from digits.synthesis import sheet as sheets
 from digits.synthesis.hand import NO_MARK, Glyph, Hand, bounds, curve
 from digits.synthesis.page import HEIGHT, UNCERTAIN, WIDTH, Piece
 from digits.synthesis.sheet import OTHER_SIZES, SIZES, Sheet, bars, comb, frame
-from digits.synthesis.skeleton import skeletons
+from digits.synthesis.skeleton import Skeletons
 from digits.terminal import pool
 
 KINDS = ["rows", "one_number", "boxed", "one_digit", "no_digit"]
@@ -21,7 +21,7 @@ KINDS = ["rows", "one_number", "boxed", "one_digit", "no_digit"]
 @pytest.fixture(scope="module")
 def examples(printed_digits):
     """Segments of two examples of each digit."""
-    return [skeletons(images) for images in printed_digits]
+    return [Skeletons(images) for images in printed_digits]
 
 
 @pytest.fixture

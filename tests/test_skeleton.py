@@ -6,7 +6,7 @@ import pytest
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from digits.synthesis.skeleton import skeletons, thinned
+from digits.synthesis.skeleton import Skeletons, skeleton, thinned
 
 
 def scribbles(count):
@@ -98,7 +98,7 @@ def test_a_pen_draws_the_digit_again(printed_digits, digit):
     """A pen as wide as the strokes covers them; a fine one stays within them."""
     image = printed_digits[digit, 0]
     x, y, _, height = cv2.boundingRect((image > 127).astype(np.uint8))
-    (segments,) = skeletons(image[None])
+    segments = skeleton(image)
     # The strokes are 3 to 4 pixels wide: so much lower than the ink is the pen's path.
     segments = segments * (height - 4) + [x + 2, y + 2]
     assert drawn(segments, 5)[image > 127].mean() > 0.88
@@ -109,7 +109,7 @@ def test_units_are_the_height():
     upright, flat = np.zeros((2, 28, 28), np.uint8)
     upright[4:24, 13:16] = 255
     flat[13:16, 4:24] = 255
-    tall, wide = skeletons(np.stack([upright, flat]))
+    tall, wide = skeleton(upright), skeleton(flat)
     assert tall[..., 1].min() == 0 and tall[..., 1].max() == 1
     assert tall[..., 0].max() < 0.1
     # It is a stroke of no height: as wide as 17 pixels of 5.6, a fifth of 28.
@@ -120,7 +120,7 @@ def test_units_are_the_height():
 def test_a_line_is_short_steps():
     image = np.zeros((28, 28), np.uint8)
     cv2.line(image, (18, 4), (9, 23), 255, 3)
-    (segments,) = skeletons(image[None])
+    segments = skeleton(image)
     lengths = np.hypot(*(segments[:, 1] - segments[:, 0]).T)
     assert lengths.max() < 1.5 / 38  # a pixel's diagonal, of 38 for the height
     points, ends = np.unique(segments.reshape(-1, 2), axis=0, return_inverse=True)
@@ -132,22 +132,21 @@ def test_a_line_is_short_steps():
     np.testing.assert_allclose(x, 9 / 19 * (1 - y), atol=0.05)
 
 
-def test_images_do_not_touch_each_other(printed_digits):
-    touching = np.zeros((28, 28), np.uint8)
-    touching[:, 12:16] = 255
-    images = np.stack([touching, touching, printed_digits[8, 0], touching])
-    together = skeletons(images)
-    for image, segments in zip(images, together, strict=True):
-        np.testing.assert_array_equal(skeletons(image[None])[0], segments)
+def test_each_is_made_once(printed_digits, monkeypatch):
+    images = printed_digits[:, 0]
+    lines = Skeletons(images)
+    assert len(lines) == 10
+    np.testing.assert_array_equal(lines[3], skeleton(images[3]))
+    monkeypatch.setattr("digits.synthesis.skeleton.skeleton", None)
+    assert lines[3] is lines[3]
 
 
 def test_strokes_at_the_sides():
     image = np.zeros((28, 28), np.uint8)
     image[12:16], image[:, 12:16] = 255, 255
-    (segments,) = skeletons(image[None])
+    segments = skeleton(image)
     assert np.hypot(*(segments[:, 1] - segments[:, 0]).T).max() < 0.06
 
 
 def test_no_stroke():
-    (segments,) = skeletons(np.zeros((1, 28, 28), np.uint8))
-    assert segments.shape == (0, 2, 2)
+    assert skeleton(np.zeros((28, 28), np.uint8)).shape == (0, 2, 2)

@@ -28,7 +28,7 @@ from digits.model.reader import (
 from digits.reading.find import peaks
 from digits.synthesis.page import HEIGHT, HIDDEN, SEEN, UNCERTAIN, WIDTH, piece
 from digits.synthesis.pages import NOTHING
-from digits.synthesis.skeleton import skeletons
+from digits.synthesis.skeleton import Skeletons
 from digits.training import export, reader
 
 DOWN, ACROSS = HEIGHT // STRIDE, WIDTH // STRIDE
@@ -74,7 +74,7 @@ def loss(answers, marks):
 def examples(printed_digits):
     """A few dozen pieces: (160, HEIGHT, WIDTH) uint8 and their marks."""
     random = np.random.default_rng(0)
-    lines = [skeletons(images) for images in printed_digits]
+    lines = [Skeletons(images) for images in printed_digits]
     drawn = [piece(lines, random) for _ in range(160)]
     marks = marks_of(*([tuple(mark) for mark in one.marks] for one in drawn))
     return np.stack([one.picture for one in drawn]), marks

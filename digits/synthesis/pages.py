@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from digits.synthesis.page import HEIGHT, MOST_MARKS, WIDTH, piece
-from digits.synthesis.skeleton import skeletons
+from digits.synthesis.skeleton import Skeletons
 from digits.terminal import pool
 
 NOTHING = -2  # class of the rows that fill up a piece's marks
@@ -45,12 +45,9 @@ def _empty(count):
 
 
 def _by_digit(images, labels):
-    """Return the skeletons of each digit's images that have a stroke."""
-    lines = skeletons(images)
-    return [
-        [lines[index] for index in np.flatnonzero(labels == digit) if len(lines[index])]
-        for digit in range(10)
-    ]
+    """Return the Skeletons of each digit's images that are not blank."""
+    has_ink = images.any(axis=(1, 2))
+    return [Skeletons(images[has_ink & (labels == digit)]) for digit in range(10)]
 
 
 def _start(by_digit):

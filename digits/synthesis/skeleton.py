@@ -1,5 +1,7 @@
 """MNIST's digits as the path of the pen: short segments that any other pen can draw."""
 
+from collections.abc import Sequence
+
 import cv2
 import numpy as np
 
@@ -47,18 +49,34 @@ def thinned(strokes: np.ndarray) -> np.ndarray:
             return strokes
 
 
-def skeletons(images: np.ndarray) -> list[np.ndarray]:
-    """Return the middle lines of images (N, 28, 28) uint8: N arrays of segments.
+def skeleton(image: np.ndarray) -> np.ndarray:
+    """Return the middle lines of an image (28, 28) uint8 as segments (M, 2, 2) float32.
 
-    Each is (M, 2, 2) float32: M segments from a point x, y to another one, in units of
-    the digit's height, its top at y = 0 and its left end at x = 0. An image without a
-    stroke gives M = 0. N is at least 1.
+    Each goes from a point x, y to another one, in units of the digit's height, its top
+    at y = 0 and its left end at x = 0. An image without a stroke gives M = 0.
     """
-    solid = (np.array([_enlarged(image) for image in images]) > SOLID).astype(np.uint8)
-    # All are thinned at once, on top of each other in one tall image.
-    solid[:, [0, -1]] = 0
-    lines = thinned(solid.reshape(-1, SIDE)).reshape(solid.shape)
-    return [_segments(line) for line in lines]
+    solid = (_enlarged(image) > SOLID).astype(np.uint8)
+    solid[[0, -1]] = 0  # as in the pages that the shipped reader learned from
+    return _segments(thinned(solid))
+
+
+class Skeletons(Sequence):
+    """The skeletons of images (N, 28, 28) uint8, each made when it is first asked for.
+
+    To make them all takes longer than to draw a few thousand pieces of pages.
+    """
+
+    def __init__(self, images: np.ndarray):
+        self._images, self._made = images, {}
+
+    def __len__(self) -> int:
+        return len(self._images)
+
+    def __getitem__(self, index):
+        """Return the skeleton of one image, as `skeleton` does."""
+        if index not in self._made:
+            self._made[index] = skeleton(self._images[index])
+        return self._made[index]
 
 
 def _enlarged(image):
