@@ -7,14 +7,21 @@ from typing import Any
 
 import tensorflow as tf
 import tf2onnx
+from tf2onnx.optimizer import transpose_optimizer
 
 from digits.mnist import Dataset
 from digits.model.calibration import rejection
 from digits.model.classifier import Classifier
 from digits.training import renderings
+from digits.training.ordered_set import OrderedSet
 
 PIXELS = tf.TensorSpec((None, 28, 28, 1), tf.float32, name="pixels")  # 0 to 255
 PICTURES = tf.TensorSpec((None, None, None, 1), tf.float32, name="pixels")  # 0 to 255
+
+# tf2onnx goes through sets. Their order differs from process to process, and so would
+# the graph: its names, its order, even the number of its nodes.
+for module in (tf2onnx.graph, transpose_optimizer):
+    module.set = OrderedSet  # pyright: ignore
 
 
 def to_onnx(probabilities: Callable[[tf.Tensor], tf.Tensor]) -> bytes:
