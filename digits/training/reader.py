@@ -47,7 +47,7 @@ RARE = -4.0  # logit of presence at first: few cells hold a mark's middle
 NEAR = 1.2  # cells from a mark's middle: so near, presence is neither right nor wrong …
 NEAR_WEIGHT = 0.3  # … and class, place and size count so much
 SIZE_WEIGHT = 0.5  # of the loss of place and size
-PIECES, BATCH = 100_000, 32
+PIECES, BATCH = 150_000, 32
 WARM_UP = 0.15  # share of the steps
 WEIGHT_DECAY = 0.05
 NEWTON_SCHULZ_STEPS = 3  # of Muon: fewer than its 5 save time
@@ -68,7 +68,7 @@ class Course(NamedTuple):
     average_decay: float
 
 
-FROM_SCRATCH = Course(epochs=5, learning_rate=0.02, average_decay=0.995)
+FROM_SCRATCH = Course(epochs=6, learning_rate=0.02, average_decay=0.995)
 
 
 class LocalContrast(keras.layers.Layer):
