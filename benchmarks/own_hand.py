@@ -26,7 +26,10 @@ from digits.labels import Labelled
 from digits.model import model_file
 from digits.reading.pipeline import load_networks
 from digits.terminal import cli
-from digits.training import own, own_pictures
+from digits.terminal.lazy import LazyModule
+
+own = LazyModule("digits.training.own")
+own_pictures = LazyModule("digits.training.own_pictures")
 
 FEWEST = 30  # pictures of a source
 LEARNED = 3  # one picture in so many
