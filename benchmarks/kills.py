@@ -179,7 +179,7 @@ def variables_of(path):
 def reader_weights(content):
     """Return the kernels and biases in a reader's graph, b"" for none, in one order.
 
-    tf2onnx writes other nodes and constants, in another order, from call to call.
+    Of names and order nothing is asked: tf2onnx counts names on from call to call.
     """
     if not content:
         return []
