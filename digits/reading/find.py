@@ -27,7 +27,7 @@ from digits.model.reader import (
 
 LOW = 48  # pixels: a picture that is less high or wide is also enlarged
 LEAST_SIDE = 16  # pixels of the smallest size
-LARGE = 500_000  # pixels: a larger picture is searched in fewer sizes, to save time
+LARGE = 500_000  # pixels: to save time, the size after a larger one is much smaller
 STEP, LARGE_STEP = 0.5**0.5, 0.5  # ratio of one size to the one before
 FAINTEST = 0.05  # probability: what is less likely a mark is not considered
 LIKELY = 0.5  # probability from which a mark is rather there than not
@@ -103,11 +103,10 @@ def find(
 def scales_of(shape: tuple[int, int]) -> list[float]:
     """Return the sizes, in its own, in which a picture of `shape` is searched."""
     scale = 2.0 if min(shape) < LOW else 1.0
-    step = LARGE_STEP if math.prod(shape) > LARGE else STEP
     scales = []
     while scale >= 1 or scale * min(shape) >= LEAST_SIDE:
         scales.append(scale)
-        scale *= step
+        scale *= LARGE_STEP if scale**2 * math.prod(shape) > LARGE else STEP
     return scales
 
 
