@@ -64,8 +64,13 @@ def test_what_is_lost(errors, pages, expected):
 )
 def test_what_loses_much_goes_back(slope, share):
     learned, former = tf.Variable([8.0]), tf.Variable([-2.0])
-    own.go_back([learned], [former], lambda: 1 + slope * (float(learned[0]) + 2))
+    own.go_back([learned], [former], lambda: 1 + slope * (float(learned[0]) + 2), 1.01)
     assert float(learned[0]) == pytest.approx(-2 + 10 * share)
+
+
+def test_wrong_left_out_and_made_up_digits_count():
+    score = {"digits": 50, "found": 0.96, "right": 0.9, "made_up": 0.04}
+    assert own.share_wrong(score) == pytest.approx(0.14)
 
 
 def test_the_restored_reader_answers_as_its_graph():
@@ -73,7 +78,7 @@ def test_the_restored_reader_answers_as_its_graph():
     picture = np.random.default_rng(0).integers(0, 256, (60, 90), np.uint8)
     pixels = bordered(picture)[None, ..., None].astype(np.float32)
     expected = model_file.load_reader(model_file.SHIPPED).answers(picture)
-    np.testing.assert_allclose(restored(pixels)[0], expected, atol=1e-4)
+    np.testing.assert_allclose(restored(pixels)[0], expected, atol=1e-3)
 
 
 def test_no_reader_to_restore(tf_model):
@@ -109,7 +114,8 @@ def gates(tmp_path):
 def briefly(monkeypatch):
     """Little is learned and compared, and of 12 pictures 3 are kept back."""
     settings = {"OTHERS": 500, "HELD_OUT": 60, "STEPS": 30, "MANY": 12}
-    settings |= {"CHECKED_IMAGES": 200, "CHECKED_PIECES": 60, "HIGHER_LOSS": 9}
+    settings |= {"CHECKED_IMAGES": 200, "CHECKED_PIECES": 60}
+    settings |= {"HIGHER_LOSS": 9, "MORE_WRONG": 9}
     for name, value in settings.items():
         monkeypatch.setattr(own, name, value)
 

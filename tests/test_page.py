@@ -199,7 +199,7 @@ def test_every_kind_of_sheet_has_its_share(examples, monkeypatch):
 def test_kinds(examples, kind):
     """What is written, and how many digits and signs of it are marks."""
     counts = []
-    for seed in range(50):
+    for seed in range(300):
         sheet = sheet_of(seed)
         getattr(page, kind)(sheet, Hand(examples, sheet.random))
         marks = page.marks_of(sheet, 1)
@@ -210,7 +210,7 @@ def test_kinds(examples, kind):
         "rows": (0, page.MOST_MARKS),
         "one_number": (1, 16),
         "boxed": (1, 11),
-        "one_digit": (1, 3),  # neighbours may be seen whole
+        "one_digit": (0, 3),  # a part is seen, or neighbours too
         "no_digit": (0, 1),  # a lone sign
     }[kind]
     assert least <= min(counts) and max(counts) <= most

@@ -270,6 +270,12 @@ def test_layers_that_change_the_size():
     np.testing.assert_array_equal(found[1, 1, 2], places[1, 2:, 4:, 0].ravel())
 
 
+def assert_close(found, expected):
+    """Assert that answers differ by what float32 loses in many layers."""
+    most = 1e-5 * np.abs(expected).max()
+    np.testing.assert_allclose(found, expected, atol=most)
+
+
 @pytest.mark.parametrize("shape", [(1, 40, 112, 1), (2, 72, 48, 1)])
 def test_the_graph_agrees_with_the_model(shape, network):
     session = onnxruntime.InferenceSession(export.reader_to_onnx(network))
@@ -277,7 +283,7 @@ def test_the_graph_agrees_with_the_model(shape, network):
     (found,) = session.run(None, {session.get_inputs()[0].name: pixels})
     expected = network(pixels, training=False).numpy()
     assert found.shape == (shape[0], shape[1] // 4, shape[2] // 4, OUTPUTS)
-    np.testing.assert_allclose(found, expected, atol=1e-4)
+    assert_close(found, expected)
 
 
 def test_the_reader_takes_the_graph(network, examples):
@@ -285,14 +291,14 @@ def test_the_reader_takes_the_graph(network, examples):
     found = Reader(export.reader_to_onnx(network)).answers(picture)
     pixels = bordered(picture)[None, ..., None].astype(np.float32)
     assert pixels.shape[1] >= 33 + 2 * BORDER
-    np.testing.assert_allclose(found, network(pixels, training=False)[0], atol=1e-4)
+    assert_close(found, network(pixels, training=False)[0])
 
 
 def test_the_graph_is_plain(network):
     """Each normalisation is part of a convolution, and nothing else takes long."""
     graph = onnx.load_from_string(export.reader_to_onnx(network)).graph
     kinds = [node.op_type for node in graph.node]
-    assert kinds.count("Conv") == 15 and kinds.count("Resize") == 3
+    assert kinds.count("Conv") == 23 and kinds.count("Resize") == 3
     assert not {"BatchNormalization", "Tile", "Pow", "Loop", "If"} & set(kinds)
     assert kinds.count("Transpose") <= 2
 
@@ -423,7 +429,9 @@ def test_two_digits_are_not_both_found_by_one_answer():
 @pytest.mark.slow
 def test_it_learns(examples, monkeypatch):
     monkeypatch.setattr(reader, "BATCH", 8)
-    course = reader.FROM_SCRATCH._replace(epochs=4, average_decay=0.9)
+    course = reader.FROM_SCRATCH._replace(
+        epochs=4, learning_rate=0.01, average_decay=0.9
+    )
     run = Training()
     model = reader.fit(*examples, 0, course, run)
     assert [row["epoch"] for row in run.rows] == [1, 2, 3, 4]
@@ -499,18 +507,3 @@ def test_the_distance_is_least_where_answers_are_the_same():
     other = blank + random.normal(0, 1, blank.shape).astype(np.float32)
     other[..., PRESENCE] = -SURE
     assert float(reader.distance(other, blank)) == pytest.approx(0, abs=1e-4)
-
-
-def test_the_mean_loss_is_that_of_the_batches(monkeypatch):
-    pictures = np.random.default_rng(0).integers(0, 256, (3, HEIGHT, WIDTH), np.uint8)
-    marks = marks_of(CLOSE, [], CLOSE[:1])
-    model = keras.Sequential(
-        [keras.Input((HEIGHT, WIDTH, 1)), keras.layers.Conv2D(OUTPUTS, 4, 4)]
-    )
-    losses = [
-        float(reader.loss_of(model(pictures[part, ..., None] / 1.0), marks[part]))
-        for part in (slice(0, 2), slice(2, 3))
-    ]
-    monkeypatch.setattr(reader, "BATCH", 2)
-    found = reader.mean_loss(model, pictures, marks)
-    assert found == pytest.approx(np.mean(losses), rel=1e-5)

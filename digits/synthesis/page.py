@@ -36,7 +36,7 @@ RULED = 0.25  # share of the sheets that are ruled
 CROPPED = 0.1  # share of the pieces of which a random part is shown only …
 LEAST_SHOWN = 20  # … at least so large each way
 SEEN, HIDDEN = 0.75, 0.2  # of a mark's box in the piece: read from so much on; or not
-MOST_MARKS = 64  # of a piece
+MOST_MARKS = 40  # of a piece
 UNCERTAIN = -1  # class of a mark that may be read or not: neither is wrong
 
 

@@ -31,7 +31,7 @@ def muon(
     learning_rate: float | keras.optimizers.schedules.LearningRateSchedule,
     weight_decay: float,
     average_decay: float,
-    ns_steps: int = 5,
+    ns_steps: int,
 ) -> KernelMuon:
     """Return Muon for convolutions and AdamW for the rest, with averaged weights.
 

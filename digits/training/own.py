@@ -51,7 +51,8 @@ WARM_UP = 0.2  # share of the steps
 KEPT_PIECES = 3.0  # weight of what the reader answered before
 SHARES = 1.0, 0.8, 0.6, 0.4, 0.2, 0.0  # of the way from former to learned weights
 CHECKED_IMAGES, CHECKED_PIECES = 2_000, 1_000  # they choose one of SHARES …
-HIGHER_LOSS = 1.01  # … at which their loss is so many times as high, at most
+HIGHER_LOSS = 1.01  # … at which the images' loss is so many times as high, at most …
+MORE_WRONG = 1.02  # … or so many times as many digits of the pieces are read wrong
 HELD_OUT = 3_000  # synthetic pieces that are scored
 MORE_ERRORS = 5  # of MNIST's validation images, at most
 WORSE_PAGES = 0.003  # share of the digits of synthetic pages, at most
@@ -169,7 +170,8 @@ class Teacher:
         go_back(
             model.trainable_variables,
             before.trainable_variables,
-            functools.partial(reader.mean_loss, model, *self.checked_pages),
+            lambda: share_wrong(reader.score(model, *self.checked_pages)),
+            MORE_WRONG,
         )
 
     def _learn_images(self, network, before, examples, steps, random):
@@ -205,7 +207,7 @@ class Teacher:
         kernels = [v for v in network.trainable if v.shape.rank > 1]
         self._descend("Digit network", kernels, RATE, loss_of, batches(), steps)
         loss = functools.partial(self._mean_loss, Ensemble([network]))
-        go_back(network.trainable, before.trainable, loss)
+        go_back(network.trainable, before.trainable, loss, HIGHER_LOSS)
 
     def _descend(self, label, variables, rate, loss_of, batches, steps):
         """Change variables step by step, so that the loss of batches falls."""
@@ -286,12 +288,16 @@ def train(
 
 
 def go_back(
-    variables: Sequence[Any], former: Sequence[Any], loss: Callable[[], float]
+    variables: Sequence[Any],
+    former: Sequence[Any],
+    loss: Callable[[], float],
+    most: float,
 ) -> None:
     """Take learned variables back towards their former values until little is lost.
 
     On the way much of what was learned is kept (Wortsman et al., Robust fine-tuning of
-    zero-shot models, 2022). loss: returns that of other digits with the present values.
+    zero-shot models, 2022). loss: returns that of other digits with the present values;
+    most: times the former loss.
     """
     pairs = [
         (old.numpy(), one.numpy()) for old, one in zip(former, variables, strict=True)
@@ -302,10 +308,18 @@ def go_back(
             variable.assign(old + share * (learned - old))
         return loss()
 
-    most = HIGHER_LOSS * loss_at(0)
+    bound = most * loss_at(0)
     for share in SHARES:
-        if loss_at(share) <= most:
+        if loss_at(share) <= bound:
             return
+
+
+def share_wrong(score: dict[str, float]) -> float:
+    """Return how many digits are read wrong, left out or made up, as a share of all.
+
+    score: as digits.training.reader.score returns it.
+    """
+    return 1 - score["right"] + score["made_up"]
 
 
 def steps_of(count: int) -> int:

@@ -39,15 +39,15 @@ from digits.terminal.progress import Progress
 from digits.training.layers import FusedBatchNormalization
 from digits.training.optimizer import OneCycle, muon
 
-FILTERS = 24, 64, 160, 64
-RESIDUALS = 2, 2  # blocks at a quarter of the picture's size, and at an eighth
+FILTERS = 24, 64, 96, 64
+RESIDUALS = 5, 3  # blocks at a quarter of the picture's size, and at an eighth
 WINDOW = 9  # cells: the surroundings from which a pixel's contrast is judged
 FAINTEST = 3.0  # of 255: contrast that is not enlarged further
 RARE = -4.0  # logit of presence at first: few cells hold a mark's middle
 NEAR = 1.2  # cells from a mark's middle: so near, presence is neither right nor wrong …
 NEAR_WEIGHT = 0.3  # … and class, place and size count so much
 SIZE_WEIGHT = 0.5  # of the loss of place and size
-PIECES, BATCH = 150_000, 32
+PIECES, BATCH = 100_000, 128
 WARM_UP = 0.15  # share of the steps
 WEIGHT_DECAY = 0.05
 NEWTON_SCHULZ_STEPS = 3  # of Muon: fewer than its 5 save time
@@ -68,7 +68,7 @@ class Course(NamedTuple):
     average_decay: float
 
 
-FROM_SCRATCH = Course(epochs=6, learning_rate=0.02, average_decay=0.995)
+FROM_SCRATCH = Course(epochs=9, learning_rate=0.03, average_decay=0.995)
 
 
 class LocalContrast(keras.layers.Layer):
@@ -134,7 +134,7 @@ def network(normalised: bool = True) -> keras.Model:
     fine = convolved(x, second, stride=2)  # (N, H / 4, W / 4, 64)
     for _ in range(RESIDUALS[0]):
         fine = residual(fine, second)
-    x = convolved(fine, third, stride=2)  # (N, H / 8, W / 8, 160)
+    x = convolved(fine, third, stride=2)  # (N, H / 8, W / 8, 96)
     for _ in range(RESIDUALS[1]):
         x = residual(x, third)
     x = Doubled()(convolved(x, last, size=1))  # (N, H / 4, W / 4, 64)
@@ -336,16 +336,6 @@ def score(model: keras.Model, pictures: np.ndarray, marks: np.ndarray) -> dict:
         "right": float((is_digit & (read.labels == shown)).sum() / digits),
         "made_up": float((read.are_digits & is_read & is_none).sum() / digits),
     }
-
-
-def mean_loss(model: keras.Model, pictures: np.ndarray, marks: np.ndarray) -> float:
-    """Return the loss of a network on pieces, as digits.synthesis.pages makes them."""
-    losses = []
-    for start in range(0, len(pictures), BATCH):
-        batch = slice(start, start + BATCH)
-        answers = model(pictures[batch, ..., None].astype(np.float32))
-        losses.append(float(loss_of(answers, tf.constant(marks[batch]))))
-    return float(np.mean(losses))
 
 
 def calibrate(
