@@ -30,7 +30,7 @@ PRELOADED = ["digits.training.export", "digits.training.reader", "tf_cnn", "CNN_
 SMALL = "--dataset sklearn_digits --filters 4 8 8 --batch_size 100 --epochs 3 -s 1"
 # The reader of pages learns from few, since drawing them takes long.
 READER = "--dataset sklearn_digits --reader 1"
-READER_SETTINGS = {"PIECES": 64, "HELD_OUT": 32}
+READER_SETTINGS = {"PIECES": 64, "HELD_OUT": 32, "BATCH": 32}
 
 
 class Kind(NamedTuple):
