@@ -136,6 +136,12 @@ def logit(probability):
     return float(np.log(probability / (1 - probability)))
 
 
+def assert_close(found, expected):
+    """Assert that a reader's answers differ by what float32 loses in many layers."""
+    most = 1e-5 * np.abs(expected).max()
+    np.testing.assert_allclose(found, expected, atol=most)
+
+
 def assert_agrees(classifier, images, expected):
     """Assert that a Classifier gives `expected` for images, in batches of any size.
 

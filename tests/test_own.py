@@ -12,7 +12,7 @@ import tensorflow as tf
 
 import load_model
 import tf_cnn
-from conftest import ROOT
+from conftest import ROOT, assert_close
 from digits import UserError
 from digits.labels import Labelled
 from digits.model import model_file
@@ -78,7 +78,7 @@ def test_the_restored_reader_answers_as_its_graph():
     picture = np.random.default_rng(0).integers(0, 256, (60, 90), np.uint8)
     pixels = bordered(picture)[None, ..., None].astype(np.float32)
     expected = model_file.load_reader(model_file.SHIPPED).answers(picture)
-    np.testing.assert_allclose(restored(pixels)[0], expected, atol=1e-3)
+    assert_close(restored(pixels)[0], expected)
 
 
 def test_no_reader_to_restore(tf_model):

@@ -11,7 +11,7 @@ import tensorflow as tf
 
 import CNN_MNIST
 import tf_cnn
-from conftest import ROOT, TINY, assert_agrees
+from conftest import ROOT, TINY, assert_agrees, assert_close
 from digits import mnist
 from digits.experiment import flags
 from digits.experiment.resume import Training
@@ -602,7 +602,7 @@ def test_a_reader_is_added_to_the_networks_of_a_file(
     picture = np.random.default_rng(0).integers(0, 256, (32, 48)).astype(np.uint8)
     found = model_file.load_reader("my.hdf5").answers(picture)
     pixels = bordered(picture)[None, ..., None].astype(np.float32)
-    np.testing.assert_allclose(found, model(pixels, training=False)[0], atol=1e-3)
+    assert_close(found, model(pixels, training=False)[0])
     history = tmp_path / "output" / "tf_cnn" / "history.csv"
     rows = list(csv.DictReader(history.read_text(encoding="utf-8").splitlines()))
     assert [row["epoch"] for row in rows] == ["1", "2"]

@@ -9,6 +9,7 @@ import onnxruntime
 import pytest
 import tensorflow as tf
 
+from conftest import assert_close
 from digits import mnist
 from digits.experiment.resume import Training
 from digits.model.classifier import DIGITS
@@ -268,12 +269,6 @@ def test_layers_that_change_the_size():
     found = reader.SpaceToDepth()(places[..., :1])
     assert found.shape == (2, 2, 3, 4)
     np.testing.assert_array_equal(found[1, 1, 2], places[1, 2:, 4:, 0].ravel())
-
-
-def assert_close(found, expected):
-    """Assert that answers differ by what float32 loses in many layers."""
-    most = 1e-5 * np.abs(expected).max()
-    np.testing.assert_allclose(found, expected, atol=most)
 
 
 @pytest.mark.parametrize("shape", [(1, 40, 112, 1), (2, 72, 48, 1)])

@@ -49,7 +49,7 @@ OTHERS = 5_000  # of MNIST's images and as many renderings, of which those are
 RATE, READER_RATE = 3e-5, 3e-4  # of learning, with Adam, at its peak
 WARM_UP = 0.2  # share of the steps
 KEPT_PIECES = 3.0  # weight of what the reader answered before
-SHARES = 1.0, 0.8, 0.6, 0.4, 0.2, 0.0  # of the way from former to learned weights
+SHARES = 1.0, 0.8, 0.6, 0.4, 0.2  # of the way from former to learned weights
 CHECKED_IMAGES, CHECKED_PIECES = 2_000, 1_000  # they choose one of SHARES …
 HIGHER_LOSS = 1.01  # … at which the images' loss is so many times as high, at most …
 MORE_WRONG = 1.02  # … or so many times as many digits of the pieces are read wrong
@@ -303,15 +303,17 @@ def go_back(
         (old.numpy(), one.numpy()) for old, one in zip(former, variables, strict=True)
     ]
 
-    def loss_at(share):
+    def move_to(share):
         for variable, (old, learned) in zip(variables, pairs, strict=True):
             variable.assign(old + share * (learned - old))
-        return loss()
 
-    bound = most * loss_at(0)
+    move_to(0)
+    bound = most * loss()
     for share in SHARES:
-        if loss_at(share) <= bound:
+        move_to(share)
+        if loss() <= bound:
             return
+    move_to(0)
 
 
 def share_wrong(score: dict[str, float]) -> float:
