@@ -205,6 +205,12 @@ def test_sizes(shape, heights):
     np.testing.assert_allclose([width for _, width in found], widths, atol=1.5)
 
 
+def test_a_narrower_size():
+    gray = np.zeros((40, 100), np.uint8)
+    assert resized(gray, 1, 0.9).shape == (40, 90)
+    assert resized(gray, 2, 0.9).shape == (80, 180)
+
+
 def test_the_sizes_show_the_picture():
     gray = np.full((400, 800), 200, np.uint8)
     gray[100:200, 600:700] = 10

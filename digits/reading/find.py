@@ -29,6 +29,7 @@ LOW = 48  # pixels: a picture that is less high or wide is also enlarged
 LEAST_SIDE = 16  # pixels of the smallest size
 LARGE = 500_000  # pixels: to save time, the size after a larger one is much smaller
 STEP, LARGE_STEP = 0.5**0.5, 0.5  # ratio of one size to the one before
+NARROWER = 0.9  # times as wide is what is searched: people write wider than our pages
 FAINTEST = 0.05  # probability: what is less likely a mark is not considered
 LIKELY = 0.5  # probability from which a mark is rather there than not
 SAME = 0.45  # intersection over union of boxes that show one mark
@@ -92,7 +93,7 @@ def find(
     """
     found = []
     for scale in scales_of(gray.shape) if scales is None else scales:
-        picture = resized(gray, scale)
+        picture = resized(gray, scale, NARROWER)
         marks = _inside(peaks(reader.answers(picture), BORDER), picture.shape)
         ratio = np.divide(gray.shape, picture.shape)[::-1]
         boxes = marks.boxes * np.tile(ratio, 2).astype(np.float32)
@@ -110,12 +111,14 @@ def scales_of(shape: tuple[int, int]) -> list[float]:
     return scales
 
 
-def resized(gray: np.ndarray, scale: float) -> np.ndarray:
-    """Return a picture (H, W) uint8 `scale` times as large."""
-    if scale == 1:
-        return gray
-    size = [max(1, round(side * scale)) for side in gray.shape[::-1]]
-    interpolation = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
+def resized(gray: np.ndarray, scale: float, narrower: float = 1) -> np.ndarray:
+    """Return a picture (H, W) uint8 `scale` times as large.
+
+    Its width is multiplied by `narrower`, too.
+    """
+    height, width = gray.shape
+    size = max(1, round(width * scale * narrower)), max(1, round(height * scale))
+    interpolation = cv2.INTER_CUBIC if scale * narrower > 1 else cv2.INTER_AREA
     return cv2.resize(gray, size, interpolation=interpolation)
 
 
