@@ -1,7 +1,8 @@
 """Find the digits and signs of a picture with the reader of pages.
 
-The reader knows digits of 16 to 28 pixels' height (digits.synthesis.sheet). The picture
-is searched in several sizes, and of what is found at one place the surest counts.
+The reader knows digits of 16 to 28 pixels' height (digits.synthesis.sheet). The
+picture, squeezed a little, is searched in several sizes, and of what is found at one
+place the surest counts.
 """
 
 import functools
@@ -29,7 +30,7 @@ LOW = 48  # pixels: a picture that is less high or wide is also enlarged
 LEAST_SIDE = 16  # pixels of the smallest size
 LARGE = 500_000  # pixels: to save time, the size after a larger one is much smaller
 STEP, LARGE_STEP = 0.5**0.5, 0.5  # ratio of one size to the one before
-NARROWER = 0.9  # times as wide is what is searched: people write wider than our pages
+NARROWER = 0.9  # share of its width: people write wider than the synthetic pages
 FAINTEST = 0.05  # probability: what is less likely a mark is not considered
 LIKELY = 0.5  # probability from which a mark is rather there than not
 SAME = 0.45  # intersection over union of boxes that show one mark
@@ -114,7 +115,7 @@ def scales_of(shape: tuple[int, int]) -> list[float]:
 def resized(gray: np.ndarray, scale: float, narrower: float = 1) -> np.ndarray:
     """Return a picture (H, W) uint8 `scale` times as large.
 
-    Its width is multiplied by `narrower`, too.
+    narrower: the share of its width to which it is squeezed as well.
     """
     height, width = gray.shape
     size = max(1, round(width * scale * narrower)), max(1, round(height * scale))
