@@ -19,6 +19,7 @@ MORE_OWN_FORMS = {"1": 0.75, "7": 0.65}  # which differ most between schools
 CROSSED = 0.3  # share of MNIST's 7s that get a bar
 SMALL_ZEROS = 0.15  # share of writers whose zeros are smaller than other digits …
 ZERO = 0.45, 0.9  # … by so much
+ASPECT = 0.03, 0.28  # of a digit's width: mean and standard deviation of the logarithm
 SLANTS = 0.22, 0.5  # standard deviation: of most writers, and of some
 PROPORTIONS = 0.25, 0.12  # standard deviation: of a writer's, of a digit's to them
 HABIT = 0.6  # share of digits that repeat the writer's own example
@@ -70,7 +71,7 @@ class Hand:
     ):
         self.skeletons, self.random = skeletons, random
         self.slant = random.normal(0.12, SLANTS[random.random() < 0.1])
-        self.aspect = np.exp(random.normal(-0.07, 0.22))
+        self.aspect = np.exp(random.normal(*ASPECT))
         self.tremble = random.uniform(0.005, 0.04)
         self.proportions = random.normal(0, PROPORTIONS[0], 2)
         self.wobble = random.uniform(0, 0.05)
