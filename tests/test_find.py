@@ -1,3 +1,4 @@
+import cv2
 import numpy as np
 import pytest
 
@@ -205,10 +206,13 @@ def test_sizes(shape, heights):
     np.testing.assert_allclose([width for _, width in found], widths, atol=1.5)
 
 
-def test_a_narrower_size():
-    gray = np.zeros((40, 100), np.uint8)
-    assert resized(gray, 1, 0.9).shape == (40, 90)
-    assert resized(gray, 2, 0.9).shape == (80, 180)
+def test_a_hairline_stays_dark_in_small_sizes():
+    gray = np.full((400, 800), 200, np.uint8)
+    gray[:, 400:402] = 40
+    for scale in scales_of(gray.shape):
+        assert resized(gray, scale).min() < 145
+    without = cv2.resize(gray, (40, 20), interpolation=cv2.INTER_AREA)
+    assert without.min() > 180
 
 
 def test_the_sizes_show_the_picture():

@@ -52,7 +52,7 @@ def test_forms_are_strokes_and_differ(label):
 def test_digits_stand_on_the_line(label):
     for form in DIGITS[label]:
         (left, top), (right, bottom) = extent(form)
-        assert (50 if label == "0" else 75) <= bottom - top <= 145, form
+        assert (45 if label == "0" else 75) <= bottom - top <= 145, form
         assert top >= -15, form
         assert 92 <= bottom <= 125, form
         assert -5 <= left <= 10, form

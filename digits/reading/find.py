@@ -1,8 +1,7 @@
 """Find the digits and signs of a picture with the reader of pages.
 
-The reader knows digits of 16 to 28 pixels' height (digits.synthesis.sheet). The
-picture, squeezed a little, is searched in several sizes, and of what is found at one
-place the surest counts.
+The reader knows digits of 16 to 28 pixels' height (digits.synthesis.sheet). The picture
+is searched in several sizes, and of what is found at one place the surest counts.
 """
 
 import functools
@@ -30,7 +29,7 @@ LOW = 48  # pixels: a picture that is less high or wide is also enlarged
 LEAST_SIDE = 16  # pixels of the smallest size
 LARGE = 500_000  # pixels: to save time, the size after a larger one is much smaller
 STEP, LARGE_STEP = 0.5**0.5, 0.5  # ratio of one size to the one before
-NARROWER = 0.9  # share of its width: people write wider than the synthetic pages
+THICKENED = 0.5  # pixels of the size that is searched: a hairline fades otherwise
 FAINTEST = 0.05  # probability: what is less likely a mark is not considered
 LIKELY = 0.5  # probability from which a mark is rather there than not
 SAME = 0.45  # intersection over union of boxes that show one mark
@@ -94,7 +93,7 @@ def find(
     """
     found = []
     for scale in scales_of(gray.shape) if scales is None else scales:
-        picture = resized(gray, scale, NARROWER)
+        picture = resized(gray, scale)
         marks = _inside(peaks(reader.answers(picture), BORDER), picture.shape)
         ratio = np.divide(gray.shape, picture.shape)[::-1]
         boxes = marks.boxes * np.tile(ratio, 2).astype(np.float32)
@@ -112,14 +111,15 @@ def scales_of(shape: tuple[int, int]) -> list[float]:
     return scales
 
 
-def resized(gray: np.ndarray, scale: float, narrower: float = 1) -> np.ndarray:
-    """Return a picture (H, W) uint8 `scale` times as large.
-
-    narrower: the share of its width to which it is squeezed as well.
-    """
-    height, width = gray.shape
-    size = max(1, round(width * scale * narrower)), max(1, round(height * scale))
-    interpolation = cv2.INTER_CUBIC if scale * narrower > 1 else cv2.INTER_AREA
+def resized(gray: np.ndarray, scale: float) -> np.ndarray:
+    """Return a picture (H, W) uint8 `scale` times as large; hairlines stay dark."""
+    if scale == 1:
+        return gray
+    size = [max(1, round(side * scale)) for side in gray.shape[::-1]]
+    thickened = round(THICKENED / scale)
+    if thickened > 1:
+        gray = cv2.erode(gray, np.ones((thickened, thickened), np.uint8))
+    interpolation = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
     return cv2.resize(gray, size, interpolation=interpolation)
 
 
