@@ -310,10 +310,10 @@ def survived_block():
     )
     return (
         f"In tests, {sum(run['runs'] for run in runs)} training runs were killed "
-        f"{kills} times at random and resumed;\n{same} ended with the bits of a run "
-        f"that was not. Of {files:,} damaged files, {fine:,}\nwere read or refused "
-        f"with one line. Of {pictures:,} pictures in lists whose reading was\nkilled "
-        f"and resumed, {missing} are missing "
+        f"{kills} times at random and resumed;\n{same} ended with exactly the weights "
+        f"of an uninterrupted run. Of {files:,} damaged\nfiles, {fine:,} were read or "
+        f"refused with one line. Of {pictures:,} pictures in lists\nwhose reading was "
+        f"killed and resumed, {missing} are missing "
         "([docs/security.md](docs/security.md#what-is-tried))."
     )
 

@@ -29,7 +29,7 @@ LOW = 48  # pixels: a picture that is less high or wide is also enlarged
 LEAST_SIDE = 16  # pixels of the smallest size
 LARGE = 500_000  # pixels: to save time, the size after a larger one is much smaller
 STEP, LARGE_STEP = 0.5**0.5, 0.5  # ratio of one size to the one before
-THICKENED = 0.5  # pixels of the size that is searched: a hairline fades otherwise
+THICKENED = 0.5  # width of the erosion before shrinking, in pixels of the smaller size
 FAINTEST = 0.05  # probability: what is less likely a mark is not considered
 LIKELY = 0.5  # probability from which a mark is rather there than not
 SAME = 0.45  # intersection over union of boxes that show one mark
@@ -88,8 +88,9 @@ def find(
 ) -> Marks:
     """Return the Marks of a gray picture (H, W) uint8 with dark ink on light paper.
 
-    scales: the sizes in which it is searched, in its own; all that `scales_of` names
-    unless given. The marks are in the order of `distinct`.
+    scales: factors of its sides at which it is searched, those of `scales_of` unless
+    given. The marks are in the order of `distinct`. Raises UserError as Reader.answers
+    does.
     """
     found = []
     for scale in scales_of(gray.shape) if scales is None else scales:
@@ -102,7 +103,7 @@ def find(
 
 
 def scales_of(shape: tuple[int, int]) -> list[float]:
-    """Return the sizes, in its own, in which a picture of `shape` is searched."""
+    """Return the factors at which a picture of `shape` is searched, largest first."""
     scale = 2.0 if min(shape) < LOW else 1.0
     scales = []
     while scale >= 1 or scale * min(shape) >= LEAST_SIDE:
@@ -112,7 +113,10 @@ def scales_of(shape: tuple[int, int]) -> list[float]:
 
 
 def resized(gray: np.ndarray, scale: float) -> np.ndarray:
-    """Return a picture (H, W) uint8 `scale` times as large; hairlines stay dark."""
+    """Return a picture (H, W) uint8 `scale` times as large, dark ink on light paper.
+
+    Below a third of its size, strokes are thickened first, or hairlines would fade.
+    """
     if scale == 1:
         return gray
     size = [max(1, round(side * scale)) for side in gray.shape[::-1]]
@@ -162,7 +166,7 @@ def distinct(marks: Marks) -> Marks:
     Likely digits come first, the surest before the others, and then all else.
     Of two at the same place the surer is kept. A digit within a digit is a part of it,
     or the larger one is a frame: again the surer is kept, as of two signs. A sign
-    within a likely digit is a part of that. But a digit within a sign's box stays, as a
+    within a likely or surer digit is a part of that. But a digit within a sign's box stays, as a
     slash leans over its neighbours.
     """
     marks = marks.chosen(np.argsort(-marks.confidences, kind="stable"))

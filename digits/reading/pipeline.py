@@ -31,7 +31,7 @@ from digits.reading.segment import Region, all_ink, joined, segment
 THRESHOLD = 0.5  # confidence below which something else is as likely
 DOUBTFUL = 0.2  # probability that something is there, which is shown as left out
 SURE = 0.98  # confidence of the digit networks from which the reader is not asked …
-SURE_IN_SMALL = 0.9  # … and in a small picture, where they know more than it does
+SURE_IN_SMALL = 0.9  # … and in small pictures, which they read better than it does
 LIKE_SIGNS = 1, 7  # digits like which brackets, slashes and the not-sign look
 HEIGHT = 22  # pixels: of a digit as the reader knows it well
 SMALL = 64  # pixels each way: in smaller pictures the digit networks see all there is
@@ -105,8 +105,8 @@ class Reading(NamedTuple):
     counted from 1, and of_many: whether the file has others; part: the name of the
     decode.Part that was read, and origin: its left upper corner, x and y; turned:
     degrees by which the picture was turned clockwise to be upright; picture: (H, W, 3)
-    uint8 BGR as it was read, upright, or None; scale: how many pixels of the file's
-    picture one of its pixels is wide; unsure: boxes of what may be digits, but is left
+    uint8 BGR as it was read, upright, or None; scale: the width of a pixel of
+    `picture`, in pixels of the file's; unsure: boxes of what may be digits, but is left
     out, in pixels of `picture`.
     """
 
@@ -190,7 +190,7 @@ def read_pictures(
     unread = (_unread(path, page) for path in paths for page in pages(path, parts))
     # One step for all pictures, then the next, is faster than picture by picture.
     while batch := list(itertools.islice(unread, PICTURES_AT_ONCE)):
-        # Others' regions are not kept: those of rings are as large as a picture each.
+        # Only lone regions are kept: the region of a ring is as large as its picture.
         lone = [_lone_region(reading.picture) for reading in batch]
         classified = iter(classify([r for r in lone if r], networks.classifier))
         for reading, region in zip(batch, lone, strict=True):

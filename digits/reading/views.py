@@ -21,7 +21,7 @@ TURNS = {
 }  # by their degrees
 SURE = 0.9  # mean confidence of marks from which no other view is tried …
 SUPERIOR = 1.3  # … and of digits of another one; it makes so much more sense
-LARGEST = 27  # pixels: of the largest digits that the reader knows
+LARGEST = 27  # pixels: height to which turned digits are scaled; the reader knows 28
 LEAST_TURNED = 2  # digits: a single one, as a 6 or a 1, does not tell what is up
 
 
@@ -61,7 +61,11 @@ class View(NamedTuple):
 
 
 def best_view(picture: np.ndarray, reader: Reader, may_be_turned: bool = True) -> View:
-    """Return the View of a picture (H, W, 3) uint8 BGR that makes the most sense."""
+    """Return the first View of a picture (H, W, 3) uint8 BGR, or a better one.
+
+    Another one must be sure of its digits and make SUPERIOR times as much sense.
+    may_be_turned: whether turned ones are tried. Raises UserError as `find` does.
+    """
     candidates = views(picture, reader, TURNS if may_be_turned else {})
     first = next(candidates)
     shows_marks = len(first.likely.boxes) > 0

@@ -1,7 +1,7 @@
 """Let the networks of a model file learn pictures of one's own: tf_cnn.py --own.
 
 The digit networks and the reader of pages learn these pictures, and beside them MNIST's
-and synthetic ones, so that they forget nothing. Some pictures are kept back, and read
+and synthetic ones, so that they forget little. Some pictures are kept back, and read
 before and after.
 """
 
@@ -296,8 +296,8 @@ def go_back(
     """Take learned variables back towards their former values until little is lost.
 
     On the way much of what was learned is kept (Wortsman et al., Robust fine-tuning of
-    zero-shot models, 2022). loss: returns that of other digits with the present values;
-    most: times the former loss.
+    zero-shot models, 2022). loss: returns that of other digits, or the share that is
+    wrong, with the present values; most: the bound, as a multiple of the former one.
     """
     pairs = [
         (old.numpy(), one.numpy()) for old, one in zip(former, variables, strict=True)
@@ -396,7 +396,7 @@ def print_facts(facts: Facts) -> None:
 
 
 def lost(facts: Facts) -> str:
-    """Return what is read worse than may be, or nothing."""
+    """Return a message that says what is read too much worse, or ''."""
     errors, pages = facts["mnist_errors"], facts["pages_right"]
     if errors["after"] > errors["before"] + MORE_ERRORS:
         return "MNIST's images are read worse"

@@ -1,7 +1,7 @@
 """From labelled pictures of one's own to what the networks learn from.
 
-What the reader of pages finds in a picture is matched to its reading: where as many
-digits stand in as many rows, each gets its label.
+What the reader of pages finds in a picture is matched to its reading: the likeliest
+marks, as many as it has digits, get their labels where they stand in as many rows.
 """
 
 import sys
