@@ -166,14 +166,14 @@ def distinct(marks: Marks) -> Marks:
     Likely digits come first, the surest before the others, and then all else.
     Of two at the same place the surer is kept. A digit within a digit is a part of it,
     or the larger one is a frame: again the surer is kept, as of two signs. A sign
-    within a likely or surer digit is a part of that. But a digit within a sign's box stays, as a
-    slash leans over its neighbours.
+    within a likely or surer digit is a part of that. But a digit within a sign's box
+    stays, as a slash leans over its neighbours.
     """
     marks = marks.chosen(np.argsort(-marks.confidences, kind="stable"))
     marks = marks.chosen(_without(marks.boxes, _are_same))
     are_likely = marks.are_digits & (marks.confidences >= LIKELY)
     marks = marks.chosen(np.argsort(~are_likely, kind="stable"))
-    # What marks are is computed once for all pairs, of which texture gives millions.
+    # `are_digits` is computed once here: texture gives millions of pairs.
     are_one = functools.partial(_are_one, marks.are_digits)
     return marks.chosen(_without(marks.boxes, are_one))
 
