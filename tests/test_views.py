@@ -49,7 +49,7 @@ class EveryWayReader:
 
 def test_what_a_view_is_worth():
     view = View(marks_of([0.95, 0.85, 0.5, 0.4, 0.99], "0123/"))
-    np.testing.assert_allclose(view.confidences, [0.95, 0.85, 0.5])
+    np.testing.assert_allclose(view.digit_confidences, [0.95, 0.85, 0.5])
     assert view.sense == pytest.approx(0.9 + 0.7 + 0)
     assert not view.is_sure
     assert View(marks_of([0.95, 0.86])).is_sure
@@ -88,7 +88,7 @@ def test_light_on_dark_where_the_picture_does_not_tell():
     for x in range(80, 300, 20):
         cv2.circle(picture, (x, 20), 3, (0, 0, 0), -1)
     first, second = list(views(picture, CornerReader(row(0.9), SHAPE)))[:2]
-    assert not len(first.confidences) and len(second.confidences) == 1
+    assert not len(first.digit_confidences) and len(second.digit_confidences) == 1
     found = best_view(picture, CornerReader(row(0.9), SHAPE))
     np.testing.assert_array_equal(found.marks.boxes, second.marks.boxes)
 
@@ -122,7 +122,7 @@ def test_the_turned_may_be_left_out():
     picture = turned(cornered(SHAPE), 90)
     reader = CornerReader(row(0.99, 0.97), SHAPE)
     view = best_view(picture, reader, may_be_turned=False)
-    assert view.turned == 0 and not len(view.confidences)
+    assert view.turned == 0 and not len(view.digit_confidences)
     assert {shape[0] > shape[1] for shape in reader.asked} == {True}
 
 

@@ -35,7 +35,7 @@ class View(NamedTuple):
     turned: int = 0
 
     @property
-    def confidences(self) -> np.ndarray:
+    def digit_confidences(self) -> np.ndarray:
         """The confidences of the digits that are read, (N,) float32."""
         confidences = self.marks.confidences[self.marks.are_digits]
         return confidences[confidences >= LIKELY]
@@ -52,12 +52,12 @@ class View(NamedTuple):
         Upside down some digits are as sure as upright, but others are no digit at all.
         """
         confidences = self.likely.confidences
-        return len(self.confidences) > 0 and bool(confidences.mean() >= SURE)
+        return len(self.digit_confidences) > 0 and bool(confidences.mean() >= SURE)
 
     @property
     def sense(self) -> float:
         """How much sense it makes: its digits, each by how sure it is."""
-        return float((2 * self.confidences - 1).sum())
+        return float((2 * self.digit_confidences - 1).sum())
 
 
 def best_view(picture: np.ndarray, reader: Reader, may_be_turned: bool = True) -> View:
@@ -72,8 +72,10 @@ def best_view(picture: np.ndarray, reader: Reader, may_be_turned: bool = True) -
     if first.is_sure or not (shows_marks or extract_ink(picture).any()):
         return first
     best = max(candidates, key=lambda view: view.sense)
-    is_sure = len(best.confidences) and best.confidences.mean() >= SURE
-    return best if is_sure and best.sense > SUPERIOR * first.sense else first
+    confidences = best.digit_confidences
+    digits_are_sure = len(confidences) > 0 and confidences.mean() >= SURE
+    is_better = digits_are_sure and best.sense > SUPERIOR * first.sense
+    return best if is_better else first
 
 
 def views(
@@ -95,7 +97,7 @@ def views(
     scales = scale, scale * STEP
     for degrees, code in turns.items():
         view = View(find(cv2.rotate(gray, code), reader, scales), degrees)
-        if len(view.confidences) >= LEAST_TURNED:
+        if len(view.digit_confidences) >= LEAST_TURNED:
             yield view
 
 

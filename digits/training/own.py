@@ -45,18 +45,18 @@ KEPT_BACK = 4  # one in so many
 STEPS, STEPS_OF_FEW = 120, 60  # of each network
 OWN_IMAGES, OTHER_IMAGES = 32, 224  # of a digit network's step
 OWN_PIECES, OTHER_PIECES = 16, 16  # of a reader's step
-OTHERS = 5_000  # of MNIST's images and as many renderings, of which those are
+OTHERS = 5_000  # MNIST's images that are learned beside, each once rendered too
 RATE, READER_RATE = 3e-5, 3e-4  # of learning, with Adam, at its peak
 WARM_UP = 0.2  # share of the steps
-KEPT_PIECES = 3.0  # weight of what the reader answered before
+FORMER_WEIGHT = 3.0  # of the loss against the reader's former answers
 SHARES = 1.0, 0.8, 0.6, 0.4, 0.2  # of the way from former to learned weights
 CHECKED_IMAGES, CHECKED_PIECES = 2_000, 1_000  # they choose one of SHARES …
-HIGHER_LOSS = 1.01  # … at which the images' loss is so many times as high, at most …
-MORE_WRONG = 1.02  # … or so many times as many digits of the pieces are read wrong
+HIGHER_LOSS = 1.01  # … by a digit network's loss, so many times as high at most …
+MORE_WRONG = 1.02  # … and by the share of digits that the reader gets wrong
 HELD_OUT = 3_000  # synthetic pieces that are scored
 MORE_ERRORS = 5  # of MNIST's validation images, at most
 WORSE_PAGES = 0.003  # share of the digits of synthetic pages, at most
-OWN, CHECKED = 5, 6  # they draw their own pages, as digits.training.reader's do
+OWN, CHECKED = 5, 6  # of the pages' seeds; 3 and 4 are digits.training.reader's
 
 Facts = dict[str, dict[str, float]]
 
@@ -83,7 +83,7 @@ class Teacher:
     """Lets the networks of a model file learn examples.
 
     path: the file's; network, augment: tf_cnn.py's. Raises UserError if that did not
-    save it, or without a reader.
+    save it, it has no reader, or its digit networks know no 'no digit'.
     """
 
     def __init__(self, path: str | Path, args: argparse.Namespace, network, augment):
@@ -154,7 +154,7 @@ class Teacher:
             pixels, marks = reader.moved(tf.cast(pixels, tf.float32), marks, step_seed)
             answers, old = model(pixels), before(pixels[OWN_PIECES:])
             learned = reader.loss_of(answers[:OWN_PIECES], marks[:OWN_PIECES])
-            return learned + KEPT_PIECES * reader.distance(answers[OWN_PIECES:], old)
+            return learned + FORMER_WEIGHT * reader.distance(answers[OWN_PIECES:], old)
 
         self._descend(
             "Reader",
@@ -271,20 +271,23 @@ def train(
     summary = summary | facts | {"learned": len(learned)}
     summary |= results.circumstances(teacher.dataset, start)
     files.write_json(folder / "results.json", summary)
-    if (loss := lost(facts)) and not args.force:
+    if (complaint := lost(facts)) and not args.force:
         raise UserError(
-            f"{args.save_weights}: not saved: {loss}; add --force 1 to save"
+            f"{args.save_weights}: not saved: {complaint}; add --force 1 to save"
         )
-    if args.save_model:
-        variables = {n: v.numpy() for n, v in after.ensemble.variables.items()}
-        # The quick graph has not learned them.
-        stored = {"onnx": graphs.digits, "variables": variables, "quick": b""}
-        del summary["seconds"]  # so that the same seed gives the same file
-        attributes = teacher.stored["attributes"] | {"own": summary}
-        path = args.save_weights
-        stored |= {"attributes": attributes, "reader": graphs.reader}
-        model_file.save(path, **stored, spare=results.spare_folders(summary))
-        print(flags.saved_text(path, "load_model.py", "IMAGE", "--weights", path))
+    _save(args.save_weights, teacher, after, graphs, summary)
+
+
+def _save(path, teacher, trained, graphs, summary):
+    """Write Trained networks and their Graphs to a model file, and say so."""
+    variables = {n: v.numpy() for n, v in trained.ensemble.variables.items()}
+    # The quick graph has not learned them.
+    stored = {"onnx": graphs.digits, "variables": variables, "quick": b""}
+    del summary["seconds"]  # so that the same seed gives the same file
+    attributes = teacher.stored["attributes"] | {"own": summary}
+    stored |= {"attributes": attributes, "reader": graphs.reader}
+    model_file.save(path, **stored, spare=results.spare_folders(summary))
+    print(flags.saved_text(path, "load_model.py", "IMAGE", "--weights", path))
 
 
 def go_back(
