@@ -311,8 +311,8 @@ def survived_block():
     return (
         f"In tests, {sum(run['runs'] for run in runs)} training runs were killed "
         f"{kills} times at random and resumed;\n{same} ended with exactly the weights "
-        f"of an uninterrupted run. Of {files:,} damaged\nfiles, {fine:,} were read or "
-        f"refused with one line. Of {pictures:,} pictures in lists\nwhose reading was "
+        f"of an uninterrupted run. Of {files:,} damaged files, {fine:,}\nwere read or "
+        f"refused with one line. Of {pictures:,} pictures in lists whose reading was\n"
         f"killed and resumed, {missing} are missing "
         "([docs/security.md](docs/security.md#what-is-tried))."
     )

@@ -288,9 +288,27 @@ def save(
     trained: an Ensemble; graphs: of it and of the quick one, as model_file.save takes
     them; summary: with the test scores.
     """
-    variables = {name: v.numpy() for name, v in trained.variables.items()}
-    attributes = results.attributes(summary)
     graph, quick = graphs
-    spare = results.spare_folders(summary)
-    model_file.save(path, graph, attributes, variables, quick=quick, spare=spare)
+    write(
+        path,
+        summary,
+        onnx=graph,
+        quick=quick,
+        variables=arrays_of(trained),
+        attributes=results.attributes(summary),
+    )
+
+
+def arrays_of(trained: Any) -> dict[str, np.ndarray]:
+    """Return the variables of an Ensemble by name, as model_file.save takes them."""
+    return {name: variable.numpy() for name, variable in trained.variables.items()}
+
+
+def write(path: str | Path, summary: dict, **parts: Any) -> None:
+    """Write a model file and print how to use it.
+
+    summary: of the run, whose folder gets the file if `path` cannot be written; parts:
+    what model_file.save takes. Raises UserError as that does.
+    """
+    model_file.save(path, **parts, spare=results.spare_folders(summary))
     print(flags.saved_text(path, "load_model.py", "IMAGE", "--weights", path))

@@ -17,7 +17,7 @@ import numpy as np
 import tensorflow as tf
 
 from digits import UserError, mnist
-from digits.experiment import flags, results
+from digits.experiment import results
 from digits.labels import Labelled
 from digits.model import model_file
 from digits.model.calibration import negative_log_likelihood
@@ -280,14 +280,17 @@ def train(
 
 def _save(path, teacher, trained, graphs, summary):
     """Write Trained networks and their Graphs to a model file, and say so."""
-    variables = {n: v.numpy() for n, v in trained.ensemble.variables.items()}
-    # The quick graph has not learned them.
-    stored = {"onnx": graphs.digits, "variables": variables, "quick": b""}
-    del summary["seconds"]  # so that the same seed gives the same file
-    attributes = teacher.stored["attributes"] | {"own": summary}
-    stored |= {"attributes": attributes, "reader": graphs.reader}
-    model_file.save(path, **stored, spare=results.spare_folders(summary))
-    print(flags.saved_text(path, "load_model.py", "IMAGE", "--weights", path))
+    # Without the time, the same seed gives the same file.
+    own = {name: fact for name, fact in summary.items() if name != "seconds"}
+    network_file.write(
+        path,
+        summary,
+        onnx=graphs.digits,
+        quick=b"",  # the quick graph has not learned the pictures
+        variables=network_file.arrays_of(trained.ensemble),
+        attributes=teacher.stored["attributes"] | {"own": own},
+        reader=graphs.reader,
+    )
 
 
 def go_back(

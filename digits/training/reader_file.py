@@ -9,12 +9,12 @@ import numpy as np
 import onnx
 
 from digits import UserError, mnist
-from digits.experiment import flags, results
+from digits.experiment import results
 from digits.experiment.resume import Run
 from digits.model import model_file
 from digits.model.reader import Reader
 from digits.terminal import files
-from digits.training import device, export, reader
+from digits.training import device, export, network_file, reader
 from digits.training.network_file import SCRIPT
 
 
@@ -101,11 +101,8 @@ def save(
     networks: as read_networks returns them; graph: the reader's; summary: what made it.
     """
     attributes = networks["attributes"] | {"reader": summary}
-    spare = results.spare_folders(summary)
-    model_file.save(
-        path, **networks | {"attributes": attributes, "reader": graph}, spare=spare
-    )
-    print(flags.saved_text(path, "load_model.py", "IMAGE", "--weights", path))
+    parts = networks | {"attributes": attributes, "reader": graph}
+    network_file.write(path, summary, **parts)
 
 
 def score_text(score: dict[str, float]) -> str:
