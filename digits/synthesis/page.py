@@ -57,7 +57,7 @@ def piece(
     """Return a random Piece; skeletons: of MNIST's digits, for each digit."""
     sheet = Sheet(random)
     kinds = rows, one_number, boxed, one_digit, no_digit
-    kind = random.choice(5, p=(0.5, 0.16, 0.16, 0.06, 0.12))
+    kind = random.choice(5, p=(0.47, 0.16, 0.16, 0.06, 0.15))
     kinds[kind](sheet, Hand(skeletons, random))
     if random.random() < RULED:
         rulings(sheet)
@@ -150,7 +150,7 @@ def one_digit(sheet: Sheet, hand: Hand) -> None:
 def no_digit(sheet: Sheet, hand: Hand) -> None:
     """Write letters or signs, scribble, print frames, or leave the sheet empty."""
     random = sheet.random
-    kind = random.choice(6, p=(0.12, 0.36, 0.12, 0.08, 0.14, 0.18))
+    kind = random.choice(6, p=(0.1, 0.38, 0.18, 0.07, 0.12, 0.15))
     if kind > 2:  # nothing is written in the hand's size
         sheet.height = float(np.exp(random.uniform(*np.log(ALL_SIZES))))
     if kind == 0:
