@@ -191,7 +191,7 @@ def test_every_kind_of_sheet_has_its_share(examples, monkeypatch):
     for seed in range(1000):
         page.piece(examples, np.random.default_rng(seed))
     shares = [counts[name] / 1000 for name in (*KINDS, "rulings", "crop")]
-    expected = 0.5, 0.16, 0.16, 0.06, 0.12, 0.25, 0.1
+    expected = 0.47, 0.16, 0.16, 0.06, 0.15, 0.25, 0.1
     np.testing.assert_allclose(shares, expected, atol=0.04)
 
 
@@ -209,7 +209,7 @@ def test_kinds(examples, kind):
     least, most = {
         "rows": (0, page.MOST_MARKS),
         "one_number": (1, 16),
-        "boxed": (1, 11),
+        "boxed": (0, 11),  # a lone one may be cut off
         "one_digit": (0, 3),  # a part is seen, or neighbours too
         "no_digit": (0, 1),  # a lone sign
     }[kind]
