@@ -167,12 +167,13 @@ def variables_of(path):
     found = {}
 
     def add(name, node):
-        if isinstance(node, h5py.Dataset) and not name.startswith("inference/"):
+        is_graph = name.startswith(("inference/", "training/"))
+        if isinstance(node, h5py.Dataset) and not is_graph:
             found[name] = node[()]
 
     with h5py.File(path) as file:
         file.visititems(add)
-        graph = model_file.read_bytes(file, model_file.READER)
+        graph = model_file.read_bytes(file, model_file.EXACT_READER)
     return found | {f"reader/{k}": a for k, a in enumerate(reader_weights(graph))}
 
 

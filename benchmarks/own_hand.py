@@ -56,7 +56,7 @@ def compare(teacher, group, seed):
     found = [own_pictures.match(one, reader) for one in learned]
     examples = [example for example in found if not isinstance(example, str)]
     trained = teacher.learn(examples, own.steps_of(count))
-    after = own.graphs_of(trained).networks()
+    after = teacher.graphs_of(trained).networks()
     return {
         "learned": len(examples),
         "left_out": count - len(examples),

@@ -44,7 +44,8 @@ def tensor(**fields):
 
 def shipped_graphs():
     with h5py.File(model_file.SHIPPED) as file:
-        return [file[n][()].tobytes() for n in ("inference/onnx", "inference/reader")]
+        names = "inference/onnx", "inference/reader", "training/reader"
+        return [file[name][()].tobytes() for name in names]
 
 
 @pytest.mark.parametrize("content", shipped_graphs())

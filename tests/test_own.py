@@ -16,7 +16,7 @@ from conftest import ROOT, assert_close
 from digits import UserError
 from digits.labels import Labelled
 from digits.model import model_file
-from digits.model.reader import bordered
+from digits.model.reader import Reader, bordered
 from digits.reading import pipeline
 from digits.training import own, own_pictures, reader_file
 
@@ -77,8 +77,9 @@ def test_the_restored_reader_answers_as_its_graph():
     restored = reader_file.restore(model_file.SHIPPED)
     picture = np.random.default_rng(0).integers(0, 256, (60, 90), np.uint8)
     pixels = bordered(picture)[None, ..., None].astype(np.float32)
-    expected = model_file.load_reader(model_file.SHIPPED).answers(picture)
-    assert_close(restored(pixels)[0], expected)
+    with model_file.open_hdf5(model_file.SHIPPED) as file:
+        graph = model_file.read_bytes(file, model_file.EXACT_READER)
+    assert_close(restored(pixels)[0], Reader(graph).answers(picture))
 
 
 def test_no_reader_to_restore(tf_model):
@@ -150,8 +151,8 @@ MADE = {"arguments": {"output_dir": "output"}}
 def test_digit_networks_without_no_digit(tf_model):
     """Those of --augmentation mnist, to which a reader was added."""
     with model_file.open_hdf5(model_file.SHIPPED) as file:
-        graph = model_file.read_bytes(file, model_file.READER)
-    reader_file.save("plain.hdf5", reader_file.read_networks(tf_model), graph, MADE)
+        graphs = {"reader": model_file.read_bytes(file, model_file.READER)}
+    reader_file.save("plain.hdf5", reader_file.read_networks(tf_model), graphs, MADE)
     args = argparse.Namespace(seed=0, data_dir=None)
     with pytest.raises(UserError, match="digit networks know no 'no digit'"):
         own.Teacher("plain.hdf5", args, tf_cnn.ConvolutionalNetwork, tf_cnn.augment)

@@ -18,7 +18,7 @@ from digits.experiment.resume import Training
 from digits.model import geometry, model_file
 from digits.model.classifier import DIGITS, NO_DIGIT, Classifier
 from digits.model.reader import bordered
-from digits.training import export, network_file, reader, renderings
+from digits.training import export, network_file, reader, reader_file, renderings
 from digits.training.ensemble import Ensemble
 from digits.training.network_file import NetworkShape
 
@@ -662,7 +662,8 @@ def test_what_a_reader_is_added_to_is_read_before_training(
 def test_results_stay_where_a_reader_is_not_saved(
     trained_already, monkeypatch, capsys, tmp_path
 ):
-    monkeypatch.setattr(export, "reader_to_onnx", lambda model: bytes((64 << 20) + 1))
+    graphs = {"reader": bytes((64 << 20) + 1)}
+    monkeypatch.setattr(reader_file, "graphs_of", lambda *_: graphs)
     assert tf_cnn.main(SMALL) == 1
     assert "not written: its graph" in capsys.readouterr().err
     assert (tmp_path / "output" / "tf_cnn" / "results.json").exists()

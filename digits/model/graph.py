@@ -10,16 +10,17 @@ from collections.abc import Iterator
 
 LARGEST = 64 << 20  # bytes; ours have less than 5 MB
 MOST_FIELDS = 100_000  # of all messages; ours have less than 2,000
-# What tf2onnx makes of our networks, and of other people's Keras networks. None runs
-# another graph, draws at random, or makes much of nothing.
+# What tf2onnx makes of our networks, and of other people's Keras networks, and what
+# quantising adds. None runs another graph, draws at random, or makes much of nothing.
 NAMES = """
-Abs Add AveragePool BatchNormalization Cast Clip Concat Constant Conv DepthToSpace Div
-Elu Equal Erf Exp Expand Flatten Gather Gemm GlobalAveragePool GlobalMaxPool Greater
-GreaterOrEqual HardSigmoid Identity InstanceNormalization LayerNormalization LeakyRelu
-Less LessOrEqual Log LogSoftmax MatMul Max MaxPool Mean Min Mul Neg Not PRelu Pad Pow
-Reciprocal ReduceMax ReduceMean ReduceMin ReduceProd ReduceSum ReduceSumSquare Relu
-Reshape Resize Selu Shape Sigmoid Sign Sin Slice Softmax Softplus Softsign SpaceToDepth
-Split Sqrt Squeeze Sub Sum Tanh Tile Transpose Unsqueeze Where
+Abs Add AveragePool BatchNormalization Cast Clip Concat Constant Conv DepthToSpace
+DequantizeLinear Div Elu Equal Erf Exp Expand Flatten Gather Gemm GlobalAveragePool
+GlobalMaxPool Greater GreaterOrEqual HardSigmoid Identity InstanceNormalization
+LayerNormalization LeakyRelu Less LessOrEqual Log LogSoftmax MatMul Max MaxPool Mean Min
+Mul Neg Not PRelu Pad Pow QuantizeLinear Reciprocal ReduceMax ReduceMean ReduceMin
+ReduceProd ReduceSum ReduceSumSquare Relu Reshape Resize Selu Shape Sigmoid Sign Sin
+Slice Softmax Softplus Softsign SpaceToDepth Split Sqrt Squeeze Sub Sum Tanh Tile
+Transpose Unsqueeze Where
 """
 OPERATORS = frozenset(NAMES.split())
 # The largest number of a node's settings: these make a few bytes into much work. Images

@@ -69,14 +69,14 @@ class Trained(NamedTuple):
 
 
 class Graphs(NamedTuple):
-    """The ONNX graphs of Trained networks."""
+    """The ONNX graphs of Trained networks; reader: as reader_file.graphs_of."""
 
     digits: bytes
-    reader: bytes
+    reader: dict[str, bytes]
 
     def networks(self) -> Networks:
         """Return what reads pictures with them."""
-        return Networks(Classifier(self.digits), Reader(self.reader))
+        return Networks(Classifier(self.digits), Reader(self.reader["reader"]))
 
 
 class Teacher:
@@ -134,6 +134,13 @@ class Teacher:
         ):
             self._learn_images(network, old, examples, steps, random)
         return trained
+
+    def graphs_of(self, trained: Trained) -> Graphs:
+        """Return the graphs of networks."""
+        return Graphs(
+            export.to_onnx(trained.ensemble.probabilities),
+            reader_file.graphs_of(trained.reader, self.pages),
+        )
 
     def _mean_loss(self, ensemble):
         """Return the loss of an Ensemble on other training images."""
@@ -256,14 +263,14 @@ def train(
     learned: Sequence[Labelled] = []
     for learned, kept in parts:
         after = teacher.learn([examples[one] for one in learned], steps)
-        graphs = graphs_of(after)
+        graphs = teacher.graphs_of(after)
         own["pictures"] += len(kept)
         own["before"] += count_right(kept, load_networks(path))
         own["after"] += count_right(kept, graphs.networks())
     if len(parts) > 1:  # each picture was kept back once
         learned = pictures
         after = teacher.learn(list(examples.values()), steps)
-        graphs = graphs_of(after)
+        graphs = teacher.graphs_of(after)
     before, now = (others_read(teacher, one) for one in (teacher.former, after))
     others = {name: {"before": before[name], "after": now[name]} for name in now}
     facts: Facts = {"own": own, **others}
@@ -289,7 +296,7 @@ def _save(path, teacher, trained, graphs, summary):
         quick=b"",  # the quick graph has not learned the pictures
         variables=network_file.arrays_of(trained.ensemble),
         attributes=teacher.stored["attributes"] | {"own": own},
-        reader=graphs.reader,
+        **graphs.reader,
     )
 
 
@@ -350,14 +357,6 @@ def splits(
         return [(order[count:], order[:count])]
     first, second = order[::2], order[1::2]
     return [(first, second), (second, first)]
-
-
-def graphs_of(trained: Trained) -> Graphs:
-    """Return the graphs of networks."""
-    return Graphs(
-        export.to_onnx(trained.ensemble.probabilities),
-        export.reader_to_onnx(trained.reader),
-    )
 
 
 def count_right(pictures: Sequence[Labelled], networks: Networks) -> int:

@@ -13,9 +13,13 @@ from digits.experiment import results
 from digits.experiment.resume import Run
 from digits.model import model_file
 from digits.model.reader import Reader
+from digits.synthesis.pages import pieces
 from digits.terminal import files
-from digits.training import device, export, network_file, reader
+from digits.terminal.progress import Progress
+from digits.training import device, export, network_file, quantise, reader
 from digits.training.network_file import SCRIPT
+
+OBSERVED = 256  # pieces of pages on which a reader is quantised
 
 
 def train(
@@ -44,7 +48,11 @@ def train(
     results.write_rows(folder / "history.csv", run.rows)
     files.write_json(folder / "results.json", summary)
     if args.save_model:
-        save(args.save_weights, networks, export.reader_to_onnx(model), summary)
+        drawn = dataset.train_images, dataset.train_labels, OBSERVED
+        with Progress("Quantising", OBSERVED) as bar:
+            pictures, _ = pieces(*drawn, [args.seed, reader.TRAINING], bar.update)
+            graphs = graphs_of(model, pictures)
+        save(args.save_weights, networks, graphs, summary)
 
 
 def read_networks(path: str | Path) -> dict[str, Any]:
@@ -65,13 +73,23 @@ def read_networks(path: str | Path) -> dict[str, Any]:
     }
 
 
+def graphs_of(model: keras.Model, pictures: np.ndarray) -> dict[str, bytes]:
+    """Return a network's graphs, exact and quantised, as model_file.save takes them.
+
+    pictures: of pages, (N, H, W) uint8, of which OBSERVED are used.
+    """
+    exact = export.reader_to_onnx(model)
+    reader = quantise.quantised(exact, pictures[:OBSERVED])
+    return {"reader": reader, "exact_reader": exact}
+
+
 def restore(path: str | Path) -> keras.Model:
-    """Return the trained network whose graph is the reader of a model file.
+    """Return the trained network whose graph is the exact reader of a model file.
 
     Raises UserError where it has none, or that of another network.
     """
     with model_file.open_hdf5(path) as file:
-        content = model_file.read_bytes(file, model_file.READER)
+        content = model_file.read_bytes(file, model_file.EXACT_READER)
     if not content:
         raise UserError(f"{path}: has no reader of pages to learn on")
     Reader(content, path).answers(np.zeros((8, 8), np.uint8))  # it is sound
@@ -94,14 +112,18 @@ def restore(path: str | Path) -> keras.Model:
 
 
 def save(
-    path: str | Path, networks: dict[str, Any], graph: bytes, summary: dict[str, Any]
+    path: str | Path,
+    networks: dict[str, Any],
+    graphs: dict[str, bytes],
+    summary: dict[str, Any],
 ) -> None:
     """Write a model file of networks and a reader, and print how to use it.
 
-    networks: as read_networks returns them; graph: the reader's; summary: what made it.
+    networks: as read_networks returns them; graphs: the reader's, as graphs_of returns
+    them; summary: what made it.
     """
     attributes = networks["attributes"] | {"reader": summary}
-    parts = networks | {"attributes": attributes, "reader": graph}
+    parts = networks | graphs | {"attributes": attributes}
     network_file.write(path, summary, **parts)
 
 
