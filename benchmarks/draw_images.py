@@ -21,7 +21,7 @@ from digits.terminal import cli, files
 FOLDER = ROOT / "assets" / "images"
 FINE = 4  # times the final size, at which strokes are drawn
 
-# The strokes of each digit, as in digits.synthesis.strokes.LETTERS: points x,y in a box
+# The strokes of each digit and of a sign, as in digits.synthesis.strokes.LETTERS: points x,y in a box
 # 70 wide and 100 high, y downwards; a point given twice makes a corner.
 STROKES = {
     0: ["40,0 10,20 5,60 30,100 60,70 60,20 40,0"],
@@ -34,6 +34,7 @@ STROKES = {
     7: ["5,4 64,2 64,2 40,50 28,100"],
     8: ["56,13 30,0 12,22 36,47 60,76 33,100 7,77 36,47 58,22 50,8"],
     9: ["56,22 30,48 8,25 33,0 57,20 57,20 53,60 42,100"],
+    "/": ["48,-8 6,106"],
 }
 
 BLACK, BLUE, RED, PENCIL, WHITE = (
@@ -164,6 +165,17 @@ def draw_page(random):
     write("page.jpg", on_paper(ink, BLUE, (228, 240, 246), random, 0.35, 3))
 
 
+def draw_date(random):
+    """Write date.jpg: 22/11/2026 on ruled paper."""
+    digits, x = [], 40
+    for character in "22/11/2026":
+        is_sign = character == "/"
+        digits.append((character if is_sign else int(character), x, 66, 72))
+        x += 56 if is_sign else 66
+    ink = draw_ink(720, 200, digits, 5, random)
+    write("date.jpg", on_paper(ink, BLACK, (238, 246, 250), random, 0.15, 2, ruled=48))
+
+
 @cli.report_errors
 def main(argv=None):
     """Draw all pictures; return the exit status."""
@@ -171,6 +183,7 @@ def main(argv=None):
     random = np.random.default_rng(2026)
     draw_single_digits(random)
     draw_special_pictures(random)
+    draw_date(random)
     return 0
 
 
