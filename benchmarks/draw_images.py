@@ -21,8 +21,9 @@ from digits.terminal import cli, files
 FOLDER = ROOT / "assets" / "images"
 FINE = 4  # times the final size, at which strokes are drawn
 
-# The strokes of each digit and of a sign, as in digits.synthesis.strokes.LETTERS: points x,y in a box
-# 70 wide and 100 high, y downwards; a point given twice makes a corner.
+# The strokes of each digit and of a sign, as in digits.synthesis.strokes.LETTERS:
+# points x,y in a box 70 wide and 100 high, y downwards; a point given twice makes a
+# corner.
 STROKES = {
     0: ["40,0 10,20 5,60 30,100 60,70 60,20 40,0"],
     1: ["15,30 40,0 40,0 38,50 37,100"],

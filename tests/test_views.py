@@ -4,8 +4,8 @@ import pytest
 
 from conftest import CornerReader, FakeReader, cornered, logit
 from digits.model.reader import MARKS
-from digits.reading.find import Marks, scales_of
-from digits.reading.views import TURNS, View, best_view, turned, views
+from digits.reading.find import Marks, sizes_of
+from digits.reading.views import TURNED_SIZES, TURNS, View, best_view, turned, views
 
 SHAPE = 200, 300
 SLASH = MARKS.index("/")
@@ -96,25 +96,25 @@ def test_light_on_dark_where_the_picture_does_not_tell():
 def test_where_no_mark_is_found_turning_is_not_tried():
     reader = FakeReader([], SHAPE)
     best_view(cornered(SHAPE), reader)
-    assert len(reader.asked) == 2 * len(scales_of(SHAPE))
+    assert len(reader.asked) == 2 * len(sizes_of(SHAPE))
 
 
 def test_where_there_is_no_ink_no_other_view_is_tried():
     """Unless marks are found, as in pale writing."""
     reader = FakeReader([], SHAPE)
     best_view(np.full((*SHAPE, 3), 230, np.uint8), reader)
-    assert len(reader.asked) == len(scales_of(SHAPE))
+    assert len(reader.asked) == len(sizes_of(SHAPE))
     reader = FakeReader(row(0.6, 0.6), SHAPE)
     best_view(np.full((*SHAPE, 3), 230, np.uint8), reader)
-    assert len(reader.asked) == 2 * len(scales_of(SHAPE)) + 3 * 2
+    assert len(reader.asked) == 2 * len(sizes_of(SHAPE)) + 3 * TURNED_SIZES
 
 
 @pytest.mark.parametrize(("confidence", "is_sure"), [(0.93, True), (0.87, False)])
 def test_where_digits_are_sure_no_other_view_is_tried(confidence, is_sure):
     reader = FakeReader(row(confidence, confidence), SHAPE)
     best_view(cornered(SHAPE), reader)
-    once = len(scales_of(SHAPE))
-    turned = 3 * 2  # in two sizes each
+    once = len(sizes_of(SHAPE))
+    turned = 3 * TURNED_SIZES
     assert len(reader.asked) == (once if is_sure else 2 * once + turned)
 
 

@@ -5,8 +5,8 @@ is searched in several sizes, and of what is found at one place the surest count
 """
 
 import functools
-import math
-from collections.abc import Sequence
+import itertools
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 import cv2
@@ -27,14 +27,21 @@ from digits.model.reader import (
 
 LOW = 48  # pixels: a picture that is less high or wide is also enlarged
 LEAST_SIDE = 16  # pixels of the smallest size
-LARGE = 500_000  # pixels: to save time, the size after a larger one is much smaller
-STEP, LARGE_STEP = 0.5**0.5, 0.5  # ratio of one size to the one before
+STEPS = 4  # sizes until a picture is half as high
+NARROWER = 0.85  # width of every other size: wide hands look more usual then
 THICKENED = 0.5  # width of the erosion before shrinking, in pixels of the smaller size
 FAINTEST = 0.05  # probability: what is less likely a mark is not considered
 LIKELY = 0.5  # probability from which a mark is rather there than not
 SAME = 0.45  # intersection over union of boxes that show one mark
 WITHIN = 0.7  # share of the smaller box's area: it lies within the other one
 LARGEST_LOGARITHM = 4  # of a mark's size to TYPICAL: an answer beyond it is clipped
+
+
+class Size(NamedTuple):
+    """In which a picture is searched: `scale` times as high, scale * width as wide."""
+
+    scale: float
+    width: float
 
 
 class Marks(NamedTuple):
@@ -84,17 +91,16 @@ class Marks(NamedTuple):
 
 
 def find(
-    gray: np.ndarray, reader: Reader, scales: Sequence[float] | None = None
+    gray: np.ndarray, reader: Reader, sizes: Iterable[Size] | None = None
 ) -> Marks:
     """Return the Marks of a gray picture (H, W) uint8 with dark ink on light paper.
 
-    scales: factors of its sides at which it is searched, those of `scales_of` unless
-    given. The marks are in the order of `distinct`. Raises UserError as Reader.answers
-    does.
+    sizes: in which it is searched, those of `sizes_of` unless given. The marks are in
+    the order of `distinct`. Raises UserError as Reader.answers does.
     """
     found = []
-    for scale in scales_of(gray.shape) if scales is None else scales:
-        picture = resized(gray, scale)
+    for size in sizes_of(gray.shape) if sizes is None else sizes:
+        picture = resized(gray, *size)
         marks = _inside(peaks(reader.answers(picture), BORDER), picture.shape)
         ratio = np.divide(gray.shape, picture.shape)[::-1]
         boxes = marks.boxes * np.tile(ratio, 2).astype(np.float32)
@@ -102,24 +108,34 @@ def find(
     return distinct(functools.reduce(Marks.joined, found))
 
 
-def scales_of(shape: tuple[int, int]) -> list[float]:
-    """Return the factors at which a picture of `shape` is searched, largest first."""
-    scale = 2.0 if min(shape) < LOW else 1.0
-    scales = []
-    while scale >= 1 or scale * min(shape) >= LEAST_SIDE:
-        scales.append(scale)
-        scale *= LARGE_STEP if scale**2 * math.prod(shape) > LARGE else STEP
-    return scales
+def sizes_of(shape: tuple[int, int]) -> list[Size]:
+    """Return the Sizes in which a picture of `shape` is searched, largest first."""
+
+    def is_searched(size):
+        return size.scale >= 1 or size.scale * min(shape) >= LEAST_SIDE
+
+    largest = 2.0 if min(shape) < LOW else 1.0
+    return list(itertools.takewhile(is_searched, sizes_from(largest)))
 
 
-def resized(gray: np.ndarray, scale: float) -> np.ndarray:
-    """Return a picture (H, W) uint8 `scale` times as large, dark ink on light paper.
+def sizes_from(scale: float) -> Iterator[Size]:
+    """Yield Sizes from one of that scale and the picture's own width on, endlessly."""
+    for number in itertools.count():
+        yield Size(scale * 0.5 ** (number / STEPS), NARROWER if number % 2 else 1.0)
+
+
+def resized(gray: np.ndarray, scale: float, width: float = 1.0) -> np.ndarray:
+    """Return a picture (H, W) uint8 of a Size, dark ink on light paper.
 
     Below a third of its size, strokes are thickened first, or hairlines would fade.
     """
-    if scale == 1:
+    if scale == width == 1:
         return gray
-    size = [max(1, round(side * scale)) for side in gray.shape[::-1]]
+    factors = scale * width, scale
+    size = [
+        max(1, round(side * factor))
+        for side, factor in zip(gray.shape[::-1], factors, strict=True)
+    ]
     thickened = round(THICKENED / scale)
     if thickened > 1:
         gray = cv2.erode(gray, np.ones((thickened, thickened), np.uint8))

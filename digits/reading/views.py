@@ -4,6 +4,7 @@ The first one counts, unless its digits are unsure, and another one's are sure a
 more sense.
 """
 
+import itertools
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
@@ -11,7 +12,7 @@ import cv2
 import numpy as np
 
 from digits.model.reader import Reader
-from digits.reading.find import LIKELY, STEP, Marks, find, scales_of
+from digits.reading.find import LIKELY, Marks, find, sizes_from, sizes_of
 from digits.reading.ink import coarse, extract_ink, is_light_on_dark
 
 TURNS = {
@@ -22,6 +23,7 @@ TURNS = {
 SURE = 0.9  # mean confidence of marks from which no other view is tried …
 SUPERIOR = 1.3  # … and of digits of another one; it makes so much more sense
 LARGEST = 27  # pixels: height to which turned digits are scaled; the reader knows 28
+TURNED_SIZES = 3  # in which turned digits are searched
 LEAST_TURNED = 2  # digits: a single one, as a 6 or a 1, does not tell what is up
 
 
@@ -93,10 +95,10 @@ def views(
         return  # as on cloth: numbers that lie on their side look like something
     # A digit that lies on its side is as wide as it is high when upright.
     height = max(float(np.median(likely[:, 2:].max(axis=1))), 1.0)
-    scale = min(LARGEST / height, scales_of(gray.shape)[0])
-    scales = scale, scale * STEP
+    scale = min(LARGEST / height, sizes_of(gray.shape)[0].scale)
+    sizes = list(itertools.islice(sizes_from(scale), TURNED_SIZES))
     for degrees, code in turns.items():
-        view = View(find(cv2.rotate(gray, code), reader, scales), degrees)
+        view = View(find(cv2.rotate(gray, code), reader, sizes), degrees)
         if len(view.digit_confidences) >= LEAST_TURNED:
             yield view
 
