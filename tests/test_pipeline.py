@@ -351,28 +351,34 @@ def test_one_region_of_a_larger_picture_in_which_the_reader_finds_nothing():
     assert not reading_of(with_bars(*LONE_BAR), networks).digits
 
 
-class SignReader:
-    """Takes whatever it is shown for a sign, of the whole size of its ink."""
+class InkReader:
+    """Takes whatever it is shown for one mark, of the whole size of its ink."""
+
+    def __init__(self, mark):
+        self.mark = MARKS.index(mark)
 
     def answers(self, picture):
-        """Return the answers of a FakeReader that finds a bracket where ink is."""
+        """Return the answers of a FakeReader that finds the mark where ink is."""
         ys, xs = np.nonzero(picture < 128)
         box = xs.min(), ys.min(), np.ptp(xs) + 1, np.ptp(ys) + 1
-        mark = MARKS.index("("), *map(int, box), 4.0
+        mark = self.mark, *map(int, box), 4.0
         return FakeReader([mark], picture.shape).answers(picture)
 
 
 @pytest.mark.parametrize(
-    ("label", "flags", "rows"),
+    ("label", "mark", "flags", "rows"),
     [
-        (1, {}, []),
-        (7, {}, []),
-        (3, {}, ["3"]),  # no sign looks like it
-        (1, {"single": True}, ["1"]),
+        (1, "(", {}, []),
+        (7, "(", {}, []),
+        (3, "(", {}, ["3"]),  # no sign looks like it
+        (1, "(", {"single": True}, ["1"]),
+        (7, "1", {}, ["1"]),  # as one with a long flag
+        (1, "1", {}, ["1"]),
+        (3, "1", {}, ["3"]),
     ],
 )
-def test_a_sure_one_that_the_reader_takes_for_a_sign(label, flags, rows):
-    networks = Networks(FakeClassifier((label, 0.99)), SignReader())
+def test_a_sure_one_that_the_reader_takes_for_another_mark(label, mark, flags, rows):
+    networks = Networks(FakeClassifier((label, 0.99)), InkReader(mark))
     assert list(reading_of(with_bars(*LONE_BAR), networks, **flags).rows) == rows
 
 

@@ -32,7 +32,7 @@ THRESHOLD = 0.5  # confidence below which something else is as likely
 DOUBTFUL = 0.2  # probability that something is there, which is shown as left out
 SURE = 0.98  # confidence of the digit networks from which the reader is not asked …
 SURE_IN_SMALL = 0.9  # … and in small pictures, which they read better than it does
-LIKE_SIGNS = 1, 7  # digits like which brackets, slashes and the not-sign look
+ALIKE = 1, 7  # digits like which brackets and slashes look, and each like the other
 HEIGHT = 22  # pixels: of a digit as the reader knows it well
 SMALL = 64  # pixels each way: in smaller pictures the digit networks see all there is
 PICTURES_AT_ONCE = 32  # pages, of 12 MB each at most, that are decoded together
@@ -200,7 +200,7 @@ def read_pictures(
             elif (
                 only
                 and only.confidence >= max(_sure(reading.picture), threshold)
-                and (single or not _is_sign(reading.picture, only, networks.reader))
+                and (single or not _is_other(reading.picture, only, networks.reader))
             ):
                 yield _with_marks(reading, _as_marks([only]))
             elif single:
@@ -245,13 +245,13 @@ def _sure(picture):
     return SURE_IN_SMALL if _is_small(picture) else SURE
 
 
-def _is_sign(picture, only: Classified, reader):
-    """Tell whether a picture's only Region is to the reader rather a sign than a digit.
+def _is_other(picture, only: Classified, reader):
+    """Tell whether a picture's only Region is to the reader rather another mark.
 
-    It is asked where the digit networks, which learned no signs, may take one for a
-    digit.
+    It is asked where the digit networks, which learned no signs and mostly American
+    digits, may take a sign for a digit, or a 1 with a long flag for a 7.
     """
-    if not reader or only.digit not in LIKE_SIGNS or _is_small(picture):
+    if not reader or only.digit not in ALIKE or _is_small(picture):
         return False
     ink = only.region.ink
     margin = max(ink.shape)
@@ -261,9 +261,9 @@ def _is_sign(picture, only: Classified, reader):
     place = scale * np.array([margin, margin, *ink.shape[::-1]])
     both, area, _ = overlaps(place, marks.boxes)
     marks = marks.chosen(both > area / 2)
-    of_digits = marks.digit_probabilities.sum(axis=1)
-    of_signs = marks.presence - of_digits
-    return bool(of_signs.max(initial=0) > of_digits.max(initial=0))
+    of_digit = marks.digit_probabilities[:, only.digit]
+    of_others = marks.presence - of_digit
+    return bool(of_others.max(initial=0) > of_digit.max(initial=0))
 
 
 def _read(reading, only, networks, threshold, may_be_turned):
