@@ -9,7 +9,7 @@ import math
 from collections.abc import Iterator
 
 LARGEST = 64 << 20  # bytes; ours have less than 5 MB
-MOST_FIELDS = 100_000  # of all messages; ours have less than 2,000
+MOST_FIELDS = 100_000  # of all messages; ours have less than 4,000
 # What tf2onnx makes of our networks, and of other people's Keras networks, and what
 # quantising adds. None runs another graph, draws at random, or makes much of nothing.
 NAMES = """
