@@ -48,7 +48,7 @@ BLACK, BLUE, RED, PENCIL, WHITE = (
 
 
 def draw_digit(ink, digit, x, y, height, pen, random):
-    """Draw a digit with wobbly strokes into ink (H, W) uint8, FINE times enlarged.
+    """Draw a digit, or "/", with wobbly strokes into ink (H, W) uint8, FINE times enlarged.
 
     x, y: the upper left corner of its box; height: of the digit; pen: width of the
     strokes; all in pixels of the final picture.

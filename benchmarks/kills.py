@@ -173,7 +173,7 @@ def variables_of(path):
 
     with h5py.File(path) as file:
         file.visititems(add)
-        graph = model_file.read_bytes(file, model_file.EXACT_READER)
+        graph = model_file.read_bytes(file, model_file.FLOAT_READER)
     return found | {f"reader/{k}": a for k, a in enumerate(reader_weights(graph))}
 
 

@@ -211,12 +211,12 @@ def test_what_keras_wrote_may_be_damaged(tmp_path):
 def test_a_reader_is_saved_and_loaded(shipped):
     onnx, attributes = model_file.read(shipped.name)
     graph = means()
-    parts = {"quick": b"quick", "reader": graph, "exact_reader": b"exact"}
+    parts = {"quick": b"quick", "reader": graph, "float_reader": b"exact"}
     model_file.save("pages.hdf5", onnx, attributes, **parts)
     with h5py.File("pages.hdf5") as file:
         assert file[model_file.READER][()].tobytes() == graph
         assert file[model_file.QUICK][()].tobytes() == b"quick"
-        assert file[model_file.EXACT_READER][()].tobytes() == b"exact"
+        assert file[model_file.FLOAT_READER][()].tobytes() == b"exact"
     reader = model_file.load_reader("pages.hdf5", threads=1)
     assert reader is not None and str(reader.name) == "pages.hdf5"
     picture = np.random.default_rng(0).integers(0, 256, (30, 50)).astype(np.uint8)

@@ -78,13 +78,29 @@ def test_the_restored_reader_answers_as_its_graph():
     picture = np.random.default_rng(0).integers(0, 256, (60, 90), np.uint8)
     pixels = bordered(picture)[None, ..., None].astype(np.float32)
     with model_file.open_hdf5(model_file.SHIPPED) as file:
-        graph = model_file.read_bytes(file, model_file.EXACT_READER)
+        graph = model_file.read_bytes(file, model_file.FLOAT_READER)
     assert_close(restored(pixels)[0], Reader(graph).answers(picture))
 
 
 def test_no_reader_to_restore(tf_model):
     with pytest.raises(UserError, match="has no reader of pages to learn on"):
         reader_file.restore(tf_model)
+
+
+@pytest.mark.parametrize(
+    ("part", "error"),
+    [
+        (model_file.READER, "its reader is of an earlier"),  # it is quantised
+        (model_file.ONNX, "its graph does not map a picture to marks"),
+        (None, "its graph cannot be run"),
+    ],
+)
+def test_another_graph_than_a_reader_to_restore(part, error):
+    with model_file.open_hdf5(model_file.SHIPPED) as file:
+        graph = model_file.read_bytes(file, part) if part else b"no graph"
+    model_file.save("other.hdf5", b"graph", {}, float_reader=graph)
+    with pytest.raises(UserError, match=rf"other\.hdf5: {error}"):
+        reader_file.restore("other.hdf5")
 
 
 def gate(random):

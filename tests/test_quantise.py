@@ -19,14 +19,14 @@ def pictures(printed_digits):
 
 
 @pytest.fixture(scope="module")
-def exact():
+def floats():
     with model_file.open_hdf5(model_file.SHIPPED) as file:
-        return model_file.read_bytes(file, model_file.EXACT_READER)
+        return model_file.read_bytes(file, model_file.FLOAT_READER)
 
 
 @pytest.fixture(scope="module")
-def whole(exact, pictures):
-    return quantised(exact, pictures)
+def whole(floats, pictures):
+    return quantised(floats, pictures)
 
 
 def arrays_of(content):
@@ -35,8 +35,8 @@ def arrays_of(content):
     return {a.name: numpy_helper.to_array(a) for a in made.initializer}, list(made.node)
 
 
-def test_kernels_are_rounded_to_7_bits_a_scale_for_each_channel(exact, whole):
-    arrays, nodes = arrays_of(exact)
+def test_kernels_are_rounded_to_7_bits_a_scale_for_each_channel(floats, whole):
+    arrays, nodes = arrays_of(floats)
     convolutions = [node.input[1] for node in nodes if node.op_type == "Conv"]
     integers, _ = arrays_of(whole)
     for name in convolutions[1:-1]:
@@ -49,31 +49,31 @@ def test_kernels_are_rounded_to_7_bits_a_scale_for_each_channel(exact, whole):
         np.testing.assert_array_equal(integers[name], arrays[name])
 
 
-def test_the_normalisation_stays_exact(whole):
+def test_the_normalisation_stays_float32(whole):
     _, nodes = arrays_of(whole)
     kinds = [node.op_type for node in nodes]
     assert kinds.index("QuantizeLinear") > kinds.index("Conv") > kinds.index("Div")
 
 
-def test_answers_are_nearly_the_same(exact, whole, pictures):
-    before, after = Reader(exact), Reader(whole)
+def test_answers_are_nearly_the_same(floats, whole, pictures):
+    before, after = Reader(floats), Reader(whole)
     for picture in pictures[:10]:
         right, found = before.answers(picture), after.answers(picture)
         deviation = np.std(found - right, axis=(0, 1)) / np.std(right, axis=(0, 1))
         assert deviation[PRESENCE] < 0.1 and deviation[CLASSES].mean() < 0.15
 
 
-def test_the_graph_is_small_and_may_be_run(exact, whole):
-    assert len(whole) < 0.3 * len(exact)
+def test_the_graph_is_small_and_may_be_run(floats, whole):
+    assert len(whole) < 0.3 * len(floats)
     graph.check(whole)
 
 
-def test_the_same_pictures_give_the_same_graph(exact, whole, pictures):
-    assert quantised(exact, pictures) == whole
+def test_the_same_pictures_give_the_same_graph(floats, whole, pictures):
+    assert quantised(floats, pictures) == whole
 
 
-def test_warnings_are_heard_again(exact, pictures, caplog):
-    quantised(exact, pictures[:1])
+def test_warnings_are_heard_again(floats, pictures, caplog):
+    quantised(floats, pictures[:1])
     assert not caplog.records
     logging.getLogger("any").warning("heard")
     assert caplog.messages == ["heard"]

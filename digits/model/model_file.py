@@ -29,7 +29,7 @@ from digits.terminal import files
 ASSETS = [Path(__file__).resolve().parents[up] / "assets" for up in (1, 2)]
 SHIPPED = next(filter(Path.is_dir, ASSETS), ASSETS[1]) / "weights" / "digits.hdf5"
 ONNX, QUICK, READER = "inference/onnx", "inference/quick", "inference/reader"
-EXACT_READER = "training/reader"
+FLOAT_READER = "training/reader"
 LARGEST_ARRAY = LARGEST  # bytes: a graph is kept as one array
 LARGEST_GRAPH_WEIGHTS = 63 << 20  # bytes; the rest of a graph describes its layers
 LARGEST_ATTRIBUTE = 60_000  # bytes; HDF5 allows 64 KiB
@@ -227,28 +227,28 @@ def save(
     keras_hdf5: bytes = b"",
     quick: bytes = b"",
     reader: bytes = b"",
-    exact_reader: bytes = b"",
+    float_reader: bytes = b"",
     spare: Sequence[str | Path] = (),
 ) -> None:
     """Write a model file, whole or not at all.
 
     onnx, quick: graphs, as Classifier takes them; attributes: what JSON can hold. The
     training script's own part is `variables` (arrays by name) or `keras_hdf5` (what
-    Keras's model.save wrote). reader: the graph that Reader takes; exact_reader: the
+    Keras's model.save wrote). reader: the graph that Reader takes; float_reader: the
     same before it was quantised; spare: folders of which one gets the file if `path`
     cannot be written. Raises UserError then, too, and when those parts are damaged or a
     graph is too large to be read again.
     """
-    graphs = {ONNX: onnx, QUICK: quick, READER: reader, EXACT_READER: exact_reader}
+    graphs = {ONNX: onnx, QUICK: quick, READER: reader, FLOAT_READER: float_reader}
     if max(map(len, graphs.values())) > LARGEST_ARRAY:
         raise UserError(f"{path}: not written: its graph would be larger than 64 MiB")
     buffer = io.BytesIO(keras_hdf5)
     try:
         with h5py.File(buffer, "a") as file:
-            file.pop("inference", None)  # of an earlier time
+            for part in ("inference", "training"):  # of an earlier time
+                file.pop(part, None)
             for name, value in (variables or {}).items():
                 file[f"variables/{name}"] = value
-            file.pop("training", None)
             for name, graph in graphs.items():
                 if graph:
                     file[name] = np.frombuffer(graph, np.uint8)

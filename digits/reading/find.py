@@ -6,6 +6,7 @@ is searched in several sizes, and of what is found at one place the surest count
 
 import functools
 import itertools
+import math
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
@@ -27,8 +28,10 @@ from digits.model.reader import (
 
 LOW = 48  # pixels: a picture that is less high or wide is also enlarged
 LEAST_SIDE = 16  # pixels of the smallest size
-STEPS = 4  # sizes until a picture is half as high
-NARROWER = 0.85  # width of every other size: wide hands look more usual then
+LARGE = 500_000  # pixels: to save time, the size after a larger one is much smaller
+LARGE_STEP = 0.5  # ratio of that size to the larger one
+STEPS = 4  # other sizes until a picture is half as high
+NARROWER = 0.85  # aspect of every other size: the reader knows few wide hands
 THICKENED = 0.5  # width of the erosion before shrinking, in pixels of the smaller size
 FAINTEST = 0.05  # probability: what is less likely a mark is not considered
 LIKELY = 0.5  # probability from which a mark is rather there than not
@@ -38,10 +41,14 @@ LARGEST_LOGARITHM = 4  # of a mark's size to TYPICAL: an answer beyond it is cli
 
 
 class Size(NamedTuple):
-    """In which a picture is searched: `scale` times as high, scale * width as wide."""
+    """A size in which a picture is searched.
+
+    scale: its height to the picture's; aspect: its width to the picture's, divided by
+    scale.
+    """
 
     scale: float
-    width: float
+    aspect: float
 
 
 class Marks(NamedTuple):
@@ -114,24 +121,30 @@ def sizes_of(shape: tuple[int, int]) -> list[Size]:
     def is_searched(size):
         return size.scale >= 1 or size.scale * min(shape) >= LEAST_SIDE
 
-    largest = 2.0 if min(shape) < LOW else 1.0
-    return list(itertools.takewhile(is_searched, sizes_from(largest)))
+    scale, large = 2.0 if min(shape) < LOW else 1.0, []
+    while scale**2 * math.prod(shape) > LARGE:
+        large.append(Size(scale, 1.0))
+        scale *= LARGE_STEP
+    return large + list(itertools.takewhile(is_searched, sizes_from(scale)))
 
 
 def sizes_from(scale: float) -> Iterator[Size]:
-    """Yield Sizes from one of that scale and the picture's own width on, endlessly."""
+    """Yield Sizes without end, each 0.84 times as high as the one before.
+
+    The first has that scale and an aspect of 1, every other one is narrower.
+    """
     for number in itertools.count():
         yield Size(scale * 0.5 ** (number / STEPS), NARROWER if number % 2 else 1.0)
 
 
-def resized(gray: np.ndarray, scale: float, width: float = 1.0) -> np.ndarray:
-    """Return a picture (H, W) uint8 of a Size, dark ink on light paper.
+def resized(gray: np.ndarray, scale: float, aspect: float = 1.0) -> np.ndarray:
+    """Return a picture (H, W) uint8, dark ink on light paper, in a Size.
 
-    Below a third of its size, strokes are thickened first, or hairlines would fade.
+    Below a third of its height, strokes are thickened first, or hairlines would fade.
     """
-    if scale == width == 1:
+    if scale == aspect == 1:
         return gray
-    factors = scale * width, scale
+    factors = scale * aspect, scale
     size = [
         max(1, round(side * factor))
         for side, factor in zip(gray.shape[::-1], factors, strict=True)

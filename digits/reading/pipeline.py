@@ -32,7 +32,8 @@ THRESHOLD = 0.5  # confidence below which something else is as likely
 DOUBTFUL = 0.2  # probability that something is there, which is shown as left out
 SURE = 0.98  # confidence of the digit networks from which the reader is not asked …
 SURE_IN_SMALL = 0.9  # … and in small pictures, which they read better than it does
-ALIKE = 1, 7  # digits like which brackets and slashes look, and each like the other
+CHECKED = 1, 7  # they look like brackets, slashes and each other: the reader is asked
+SURELY_OTHER = 0.75  # its confidence from which another digit is believed
 HEIGHT = 22  # pixels: of a digit as the reader knows it well
 SMALL = 64  # pixels each way: in smaller pictures the digit networks see all there is
 PICTURES_AT_ONCE = 32  # pages, of 12 MB each at most, that are decoded together
@@ -246,12 +247,12 @@ def _sure(picture):
 
 
 def _is_other(picture, only: Classified, reader):
-    """Tell whether a picture's only Region is to the reader rather another mark.
+    """Tell whether the reader takes a picture's only Region for another mark.
 
-    It is asked where the digit networks, which learned no signs and mostly American
-    digits, may take a sign for a digit, or a 1 with a long flag for a 7.
+    It is asked about 1s and 7s: the digit networks have learned no signs, and few 1s
+    with a long flag.
     """
-    if not reader or only.digit not in ALIKE or _is_small(picture):
+    if not reader or only.digit not in CHECKED or _is_small(picture):
         return False
     ink = only.region.ink
     margin = max(ink.shape)
@@ -261,9 +262,11 @@ def _is_other(picture, only: Classified, reader):
     place = scale * np.array([margin, margin, *ink.shape[::-1]])
     both, area, _ = overlaps(place, marks.boxes)
     marks = marks.chosen(both > area / 2)
-    of_digit = marks.digit_probabilities[:, only.digit]
-    of_others = marks.presence - of_digit
-    return bool(of_others.max(initial=0) > of_digit.max(initial=0))
+    of_digits = marks.digit_probabilities.sum(axis=1)
+    of_signs = marks.presence - of_digits
+    is_sign = of_signs.max(initial=0) > of_digits.max(initial=0)
+    others = np.delete(marks.digit_probabilities, only.digit, axis=1)
+    return bool(is_sign or others.max(initial=0) >= SURELY_OTHER)
 
 
 def _read(reading, only, networks, threshold, may_be_turned):

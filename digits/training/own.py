@@ -69,7 +69,10 @@ class Trained(NamedTuple):
 
 
 class Graphs(NamedTuple):
-    """The ONNX graphs of Trained networks; reader: as reader_file.graphs_of."""
+    """The ONNX graphs of Trained networks.
+
+    reader: both of the reader, as reader_file.graphs_of returns them.
+    """
 
     digits: bytes
     reader: dict[str, bytes]
@@ -136,7 +139,7 @@ class Teacher:
         return trained
 
     def graphs_of(self, trained: Trained) -> Graphs:
-        """Return the graphs of networks."""
+        """Return the Graphs of networks; the reader is quantised on synthetic pages."""
         return Graphs(
             export.to_onnx(trained.ensemble.probabilities),
             reader_file.graphs_of(trained.reader, self.pages),

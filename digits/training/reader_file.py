@@ -19,7 +19,7 @@ from digits.terminal.progress import Progress
 from digits.training import device, export, network_file, quantise, reader
 from digits.training.network_file import SCRIPT
 
-OBSERVED = 256  # pieces of pages on which a reader is quantised
+OBSERVED = 200  # pieces of pages on which the ranges of activations are observed
 
 
 def train(
@@ -49,10 +49,9 @@ def train(
     files.write_json(folder / "results.json", summary)
     if args.save_model:
         drawn = dataset.train_images, dataset.train_labels, OBSERVED
-        with Progress("Quantising", OBSERVED) as bar:
+        with Progress("Drawing pages", OBSERVED) as bar:
             pictures, _ = pieces(*drawn, [args.seed, reader.TRAINING], bar.update)
-            graphs = graphs_of(model, pictures)
-        save(args.save_weights, networks, graphs, summary)
+        save(args.save_weights, networks, graphs_of(model, pictures), summary)
 
 
 def read_networks(path: str | Path) -> dict[str, Any]:
@@ -74,22 +73,23 @@ def read_networks(path: str | Path) -> dict[str, Any]:
 
 
 def graphs_of(model: keras.Model, pictures: np.ndarray) -> dict[str, bytes]:
-    """Return a network's graphs, exact and quantised, as model_file.save takes them.
+    """Return a network's graphs, in float32 and quantised, as model_file.save takes them.
 
-    pictures: of pages, (N, H, W) uint8, of which OBSERVED are used.
+    pictures: pieces of pages, (N, H, W) uint8; the first OBSERVED give the ranges of
+    the activations.
     """
-    exact = export.reader_to_onnx(model)
-    reader = quantise.quantised(exact, pictures[:OBSERVED])
-    return {"reader": reader, "exact_reader": exact}
+    graph = export.reader_to_onnx(model)
+    quantised = quantise.quantised(graph, pictures[:OBSERVED])
+    return {"reader": quantised, "float_reader": graph}
 
 
 def restore(path: str | Path) -> keras.Model:
-    """Return the trained network whose graph is the exact reader of a model file.
+    """Return the trained network whose graph is the float32 reader of a model file.
 
     Raises UserError where it has none, or that of another network.
     """
     with model_file.open_hdf5(path) as file:
-        content = model_file.read_bytes(file, model_file.EXACT_READER)
+        content = model_file.read_bytes(file, model_file.FLOAT_READER)
     if not content:
         raise UserError(f"{path}: has no reader of pages to learn on")
     Reader(content, path).answers(np.zeros((8, 8), np.uint8))  # it is sound
