@@ -48,9 +48,9 @@ BLACK, BLUE, RED, PENCIL, WHITE = (
 
 
 def draw_digit(ink, digit, x, y, height, pen, random):
-    """Draw a digit, or "/", with wobbly strokes into ink (H, W) uint8, FINE times enlarged.
+    """Draw a digit with wobbly strokes into ink (H, W) uint8, FINE times enlarged.
 
-    x, y: the upper left corner of its box; height: of the digit; pen: width of the
+    digit: 0 to 9, or "/"; x, y: the upper left corner of its box; height: of the digit; pen: width of the
     strokes; all in pixels of the final picture.
     """
     slant, turn = random.normal(0, 0.1), random.normal(0, 0.05)

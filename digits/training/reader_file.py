@@ -73,7 +73,7 @@ def read_networks(path: str | Path) -> dict[str, Any]:
 
 
 def graphs_of(model: keras.Model, pictures: np.ndarray) -> dict[str, bytes]:
-    """Return a network's graphs, in float32 and quantised, as model_file.save takes them.
+    """Return a network's graphs, float32 and quantised, as model_file.save takes them.
 
     pictures: pieces of pages, (N, H, W) uint8; the first OBSERVED give the ranges of
     the activations.
