@@ -50,8 +50,8 @@ BLACK, BLUE, RED, PENCIL, WHITE = (
 def draw_digit(ink, digit, x, y, height, pen, random):
     """Draw a digit with wobbly strokes into ink (H, W) uint8, FINE times enlarged.
 
-    digit: 0 to 9, or "/"; x, y: the upper left corner of its box; height: of the digit; pen: width of the
-    strokes; all in pixels of the final picture.
+    digit: 0 to 9, or "/"; x, y: the upper left corner of its box; height: of the digit;
+    pen: width of the strokes; all in pixels of the final picture.
     """
     slant, turn = random.normal(0, 0.1), random.normal(0, 0.05)
     matrix = np.array([[1, turn], [-slant - turn, 1]]) * height * FINE
