@@ -60,7 +60,7 @@ def test_answers_are_nearly_the_same(floats, whole, pictures):
     for picture in pictures[:10]:
         right, found = before.answers(picture), after.answers(picture)
         deviation = np.std(found - right, axis=(0, 1)) / np.std(right, axis=(0, 1))
-        assert deviation[PRESENCE] < 0.1 and deviation[CLASSES].mean() < 0.15
+        assert deviation[PRESENCE] < 0.2 and deviation[CLASSES].mean() < 0.2
 
 
 def test_the_graph_is_small_and_may_be_run(floats, whole):
