@@ -23,7 +23,7 @@ import numpy as np
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from benchmarks import draw_images
+from benchmarks import draw_images, scoring
 from digits import UserError
 from digits.experiment import recorded
 from digits.image import SIZE
@@ -102,8 +102,9 @@ def scan(folder):
     picture = draw_images.on_paper(ink, draw_images.BLUE, draw_images.WHITE, random)
     answer = large_picture(folder / "scan.png", picture)
     written = "".join(str(digit) for digit, *_ in digits)
-    is_right = "".join(answer.pop("read")).replace(" ", "") == written
-    return {"digits": len(digits), "all_right": is_right, **answer}
+    read = "".join(answer.pop("read")).replace(" ", "")
+    wrong, _ = scoring.align(read, written)
+    return {"digits": len(digits), "wrong": wrong, **answer}
 
 
 def large_picture(path, picture):
