@@ -535,7 +535,8 @@ def trained_already(monkeypatch):
         seeds.append(seed)
         run.rows += [{"epoch": 1, "loss": 9.5, "seconds": 1.0}]
         run.rows += [{"epoch": 2, "loss": 7.25, "seconds": 2.0}]
-        return model, {"score": SCORE, "temperatures": (0.9, 1.1)}
+        pages = np.random.default_rng(0).integers(0, 256, (16, 40, 112), np.uint8)
+        return model, {"score": SCORE, "temperatures": (0.9, 1.1)}, pages
 
     monkeypatch.setattr(reader, "train", train)
     return model, seeds

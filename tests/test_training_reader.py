@@ -479,9 +479,10 @@ def test_pages_of_held_back_digits_are_scored(monkeypatch):
     monkeypatch.setattr(reader, "score", score)
     monkeypatch.setattr(reader, "calibrate", calibrate)
     run = Training()
-    found, facts = reader.train(mnist.load("sklearn_digits"), 5, run)
+    found, facts, pages = reader.train(mnist.load("sklearn_digits"), 5, run)
     (training, marks, *rest), (held_out, _) = calls
     assert found is model and rest == [5, reader.FROM_SCRATCH, run]
+    assert pages is training
     assert facts["score"]["digits"] > len(DIGITS)
     assert facts["temperatures"] == (1.5, 2.0)
     assert training.shape == held_out.shape == (200, HEIGHT, WIDTH)

@@ -69,17 +69,15 @@ class Trained(NamedTuple):
 
 
 class Graphs(NamedTuple):
-    """The ONNX graphs of Trained networks.
+    """The ONNX graphs of Trained networks, as model_file.save takes them."""
 
-    reader: both of the reader, as reader_file.graphs_of returns them.
-    """
-
-    digits: bytes
-    reader: dict[str, bytes]
+    onnx: bytes
+    reader: bytes
+    float_reader: bytes
 
     def networks(self) -> Networks:
         """Return what reads pictures with them."""
-        return Networks(Classifier(self.digits), Reader(self.reader["reader"]))
+        return Networks(Classifier(self.onnx), Reader(self.reader))
 
 
 class Teacher:
@@ -142,7 +140,7 @@ class Teacher:
         """Return the Graphs of networks; the reader is quantised on synthetic pages."""
         return Graphs(
             export.to_onnx(trained.ensemble.probabilities),
-            reader_file.graphs_of(trained.reader, self.pages),
+            **reader_file.graphs_of(trained.reader, self.pages),
         )
 
     def _mean_loss(self, ensemble):
@@ -295,11 +293,10 @@ def _save(path, teacher, trained, graphs, summary):
     network_file.write(
         path,
         summary,
-        onnx=graphs.digits,
+        **graphs._asdict(),
         quick=b"",  # the quick graph has not learned the pictures
         variables=network_file.arrays_of(trained.ensemble),
         attributes=teacher.stored["attributes"] | {"own": own},
-        **graphs.reader,
     )
 
 

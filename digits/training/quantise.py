@@ -7,7 +7,6 @@ training of neural networks for integer-arithmetic-only inference, 2018).
 
 import logging
 import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -27,17 +26,14 @@ class Pictures(CalibrationDataReader):
     """Yields pictures (N, H, W) uint8 as the inputs of a graph, {name: pixels}."""
 
     def __init__(self, pictures: np.ndarray, name: str):
-        self._batches = self._inputs(pictures, name)
-
-    @staticmethod
-    def _inputs(pictures, name) -> Iterator[dict[str, np.ndarray]]:
-        for start in range(0, len(pictures), BATCH):
-            batch = pictures[start : start + BATCH, ..., None]
-            yield {name: batch.astype(np.float32)}
+        self._inputs = (
+            {name: pictures[start : start + BATCH, ..., None].astype(np.float32)}
+            for start in range(0, len(pictures), BATCH)
+        )
 
     def get_next(self) -> dict[str, np.ndarray] | None:
         """Return the next inputs, or None after the last."""
-        return next(self._batches, None)
+        return next(self._inputs, None)
 
 
 def quantised(graph: bytes, pictures: np.ndarray) -> bytes:

@@ -296,11 +296,14 @@ def _moved_marks(marks, matrix, middle, shift):
     return tf.concat([classes[..., None], new, size], axis=-1)
 
 
-def train(dataset: Dataset, seed: int, run: Training) -> tuple[keras.Model, dict]:
-    """Return a calibrated network that has learned from synthetic pages, and facts.
+def train(
+    dataset: Dataset, seed: int, run: Training
+) -> tuple[keras.Model, dict, np.ndarray]:
+    """Return a calibrated network that has learned from synthetic pages, facts, pages.
 
-    Those are its score on pages of validation images, as `score` returns it, and the
-    temperatures of `calibrate`. run: keeps the pages, too, which take minutes.
+    The facts are its score on pages of validation images, as `score` returns it, and
+    the temperatures of `calibrate`. The pages are those that it learned, (N, HEIGHT,
+    WIDTH) uint8. run: keeps the pages, too, which take minutes.
     """
 
     def drawn():
@@ -315,7 +318,8 @@ def train(dataset: Dataset, seed: int, run: Training) -> tuple[keras.Model, dict
     pictures, marks, *held_out = run.kept("pages", drawn)
     model = fit(pictures, marks, seed, FROM_SCRATCH, run)
     facts = {"score": score(model, *held_out)}
-    return model, facts | {"temperatures": calibrate(model, *held_out)}
+    facts["temperatures"] = calibrate(model, *held_out)
+    return model, facts, pictures
 
 
 def score(model: keras.Model, pictures: np.ndarray, marks: np.ndarray) -> dict:

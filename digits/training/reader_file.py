@@ -13,9 +13,7 @@ from digits.experiment import results
 from digits.experiment.resume import Run
 from digits.model import model_file
 from digits.model.reader import Reader
-from digits.synthesis.pages import pieces
 from digits.terminal import files
-from digits.terminal.progress import Progress
 from digits.training import device, export, network_file, quantise, reader
 from digits.training.network_file import SCRIPT
 
@@ -36,7 +34,7 @@ def train(
         files.check_space(args.save_weights, 4 * size)
     dataset = mnist.load(args.dataset, args.data_dir)
     summary["device"] = device.choose()
-    model, facts = reader.train(dataset, args.seed, run)
+    model, facts, pages = reader.train(dataset, args.seed, run)
     print(score_text(facts["score"]), flush=True)
     training = {
         "seed": args.seed,
@@ -48,10 +46,7 @@ def train(
     results.write_rows(folder / "history.csv", run.rows)
     files.write_json(folder / "results.json", summary)
     if args.save_model:
-        drawn = dataset.train_images, dataset.train_labels, OBSERVED
-        with Progress("Drawing pages", OBSERVED) as bar:
-            pictures, _ = pieces(*drawn, [args.seed, reader.TRAINING], bar.update)
-        save(args.save_weights, networks, graphs_of(model, pictures), summary)
+        save(args.save_weights, networks, graphs_of(model, pages), summary)
 
 
 def read_networks(path: str | Path) -> dict[str, Any]:
