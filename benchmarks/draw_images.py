@@ -25,16 +25,16 @@ FINE = 4  # times the final size, at which strokes are drawn
 # points x,y in a box 70 wide and 100 high, y downwards; a point given twice makes a
 # corner.
 STROKES = {
-    0: ["40,0 10,20 5,60 30,100 60,70 60,20 40,0"],
-    1: ["15,30 40,0 40,0 38,50 37,100"],
-    2: ["10,25 33,0 60,20 40,60 5,100 5,100 40,95 68,100"],
-    3: ["10,12 38,0 58,20 30,45 30,45 64,65 45,98 5,90"],
-    4: ["38,0 20,35 3,66 3,66 70,62", "54,30 50,70 48,100"],
-    5: ["16,3 10,45 10,45 40,38 63,66 42,98 5,92", "16,3 62,0"],
-    6: ["52,0 20,35 7,75 33,100 60,77 38,55 9,75"],
-    7: ["5,4 64,2 64,2 40,50 28,100"],
-    8: ["56,13 30,0 12,22 36,47 60,76 33,100 7,77 36,47 58,22 50,8"],
-    9: ["56,22 30,48 8,25 33,0 57,20 57,20 53,60 42,100"],
+    "0": ["40,0 10,20 5,60 30,100 60,70 60,20 40,0"],
+    "1": ["15,30 40,0 40,0 38,50 37,100"],
+    "2": ["10,25 33,0 60,20 40,60 5,100 5,100 40,95 68,100"],
+    "3": ["10,12 38,0 58,20 30,45 30,45 64,65 45,98 5,90"],
+    "4": ["38,0 20,35 3,66 3,66 70,62", "54,30 50,70 48,100"],
+    "5": ["16,3 10,45 10,45 40,38 63,66 42,98 5,92", "16,3 62,0"],
+    "6": ["52,0 20,35 7,75 33,100 60,77 38,55 9,75"],
+    "7": ["5,4 64,2 64,2 40,50 28,100"],
+    "8": ["56,13 30,0 12,22 36,47 60,76 33,100 7,77 36,47 58,22 50,8"],
+    "9": ["56,22 30,48 8,25 33,0 57,20 57,20 53,60 42,100"],
     "/": ["48,-8 6,106"],
 }
 
@@ -50,12 +50,12 @@ BLACK, BLUE, RED, PENCIL, WHITE = (
 def draw_digit(ink, digit, x, y, height, pen, random):
     """Draw a digit with wobbly strokes into ink (H, W) uint8, FINE times enlarged.
 
-    digit: 0 to 9, or "/"; x, y: the upper left corner of its box; height: of the digit;
-    pen: width of the strokes; all in pixels of the final picture.
+    digit: 0 to 9, as a number or text, or "/"; x, y: the upper left corner of its box;
+    height: of the digit; pen: width of the strokes; all in pixels of the final picture.
     """
     slant, turn = random.normal(0, 0.1), random.normal(0, 0.05)
     matrix = np.array([[1, turn], [-slant - turn, 1]]) * height * FINE
-    for points in parse(STROKES[digit]):
+    for points in parse(STROKES[str(digit)]):
         wobbly = points + random.normal(0, 0.012, points.shape)
         curve = smooth(wobbly) @ matrix + np.array([x + slant * height, y]) * FINE
         pressure = 1 + 0.18 * np.sin(random.uniform(0, 6) + np.arange(len(curve)) / 15)
@@ -161,7 +161,7 @@ def draw_page(random):
     for line, text in enumerate(("0123456789", "31415926", "2718281828", "16180339")):
         for column, digit in enumerate(text):
             x, y = random.normal((50 + 84 * column, 50 + 150 * line), 4)
-            digits.append((int(digit), x, y, random.uniform(75, 95)))
+            digits.append((digit, x, y, random.uniform(75, 95)))
     ink = draw_ink(920, 660, digits, 6, random)
     write("page.jpg", on_paper(ink, BLUE, (228, 240, 246), random, 0.35, 3))
 
@@ -170,9 +170,8 @@ def draw_date(random):
     """Write date.jpg: 22/11/2026 on ruled paper."""
     digits, x = [], 40
     for character in "22/11/2026":
-        is_sign = character == "/"
-        digits.append((character if is_sign else int(character), x, 66, 72))
-        x += 56 if is_sign else 66
+        digits.append((character, x, 66, 72))
+        x += 56 if character == "/" else 66
     ink = draw_ink(720, 200, digits, 5, random)
     write("date.jpg", on_paper(ink, BLACK, (238, 246, 250), random, 0.15, 2, ruled=48))
 

@@ -5,7 +5,16 @@ import pytest
 from conftest import FakeReader
 from digits.model.classifier import DIGITS
 from digits.model.reader import MARKS, OUTPUTS, PRESENCE, SIZE
-from digits.reading.find import LOW, NARROWER, Marks, distinct, find, resized, sizes_of
+from digits.reading.find import (
+    LOW,
+    NARROWER,
+    Marks,
+    Size,
+    distinct,
+    find,
+    resized,
+    sizes_of,
+)
 
 
 def marks_of(boxes, confidences, labels=DIGITS):
@@ -226,6 +235,14 @@ def test_sizes(shape, heights):
     widths = np.array(heights) * shape[1] / shape[0]
     widths[1::2] *= NARROWER
     np.testing.assert_allclose([width for _, width in found], widths, atol=1.5)
+
+
+def test_the_size_after_a_large_one_is_half_of_it():
+    whole, half, next_one, *_ = sizes_of((1600, 400))  # 640,000 pixels
+    assert (whole, half) == (Size(1, 1), Size(0.5, 1))
+    assert next_one == Size(0.5 * 0.5**0.25, NARROWER)
+    assert [size.scale for size in sizes_of((3000, 2000))[:3]] == [1, 0.5, 0.25]
+    assert sizes_of((500, 1000))[1].scale > 0.8  # 500,000 are not large
 
 
 def test_a_hairline_stays_dark_in_small_sizes():

@@ -1,13 +1,8 @@
 import numpy as np
 import pytest
+from test_scan import SHAPE, generators
 
 from digits.synthesis import patterns
-
-SHAPE = (64, 160)
-
-
-def generators(count):
-    return [np.random.default_rng(seed) for seed in range(count)]
 
 
 def grid():
