@@ -12,9 +12,12 @@ from digits.synthesis.hand import (
     NO_MARK,
     SWINGS,
     Hand,
+    blended,
     bounds,
     curve,
+    evenly,
     extent,
+    length,
 )
 from digits.synthesis.skeleton import Skeletons
 from digits.synthesis.strokes import parse
@@ -89,6 +92,34 @@ def test_a_hasty_hand_rounds_corners_and_does_not_lift_the_pen(examples):
     assert [part.tolist() for part in careful] == [bar.tolist(), stem.tolist()]
     (hasty,) = writer(examples, rounds=1, drags=1).hasty([bar, stem])
     assert hasty.tolist() == [*bar[[0, 2, 3]].tolist(), *stem.tolist()]
+
+
+def test_a_blend_lies_between_two_forms_of_as_many_strokes():
+    alike = parse(["0,0 40,0"]), parse(["0,100 40,100"])
+    other = parse(["0,0 0,100", "30,0 30,100"])
+    heights = set()
+    for seed in range(40):
+        form = blended([*alike, other], np.random.default_rng(seed))
+        assert len(form) in (1, 2)
+        if len(form) == 1:
+            (line,) = form
+            np.testing.assert_allclose(line[[0, -1], 0], [0, 0.4], atol=1e-6)
+            np.testing.assert_allclose(line[:, 1], line[0, 1], atol=1e-6)
+            heights.add(round(float(line[0, 1]), 3))
+    assert len(heights - {0, 1}) > 5 and min(heights) >= 0 and max(heights) <= 1
+
+
+def test_strokes_that_run_the_other_way_are_not_blended():
+    there, back = parse(["0,0 0,100"]), parse(["0,100 0,0"])
+    for seed in range(40):
+        (line,) = blended([there, back], np.random.default_rng(seed))
+        assert np.ptp(line[:, 1]) == pytest.approx(1)
+
+
+def test_points_lie_evenly_on_a_curve():
+    found = evenly(np.array([(0, 0), (0, 1), (0, 1.5), (0, 4)], np.float32), 5)
+    np.testing.assert_allclose(found, [(0, y) for y in range(5)], atol=1e-6)
+    assert length(found) == pytest.approx(4)
 
 
 def test_swings_continue_the_ends_of_strokes_only(examples):

@@ -1,5 +1,6 @@
 """Sheets, the pieces that show them, and many of those."""
 
+import itertools
 from collections import Counter
 
 import cv2
@@ -7,7 +8,7 @@ import numpy as np
 import pytest
 
 from digits.model.reader import MARKS, SIGNS
-from digits.synthesis import page, pages
+from digits.synthesis import page, pages, printed_words
 from digits.synthesis import sheet as sheets
 from digits.synthesis.hand import NO_MARK, Glyph, Hand, bounds, curve
 from digits.synthesis.page import HEIGHT, UNCERTAIN, WIDTH, Piece
@@ -183,15 +184,16 @@ def test_a_crop_is_a_part_of_the_sheet():
 
 
 def test_every_kind_of_sheet_has_its_share(examples, monkeypatch):
-    """And so have ruled sheets and cropped pieces."""
+    """And so have ruled sheets, those with printed words, and cropped pieces."""
     counts = Counter()
-    for name in (*KINDS, "rulings", "crop"):
+    others = "rulings", "print_words", "crop"
+    for name in (*KINDS, *others):
         monkeypatch.setattr(page, name, lambda *_, name=name: counts.update([name]))
     monkeypatch.setattr(page, "finished", lambda sheet: sheet)
     for seed in range(1000):
         page.piece(examples, np.random.default_rng(seed))
-    shares = [counts[name] / 1000 for name in (*KINDS, "rulings", "crop")]
-    expected = 0.47, 0.16, 0.16, 0.06, 0.15, 0.25, 0.1
+    shares = [counts[name] / 1000 for name in (*KINDS, *others)]
+    expected = 0.44, 0.16, 0.16, 0.09, 0.15, 0.25, 0.25, 0.1
     np.testing.assert_allclose(shares, expected, atol=0.04)
 
 
@@ -222,8 +224,8 @@ def test_some_sheets_without_a_digit_are_empty(examples):
     for seed in range(300):
         sheet = Sheet(np.random.default_rng(seed))
         page.no_digit(sheet, Hand(examples, sheet.random))
-        empty.append(not (sheet.glyphs or sheet.printing))
-    assert np.mean(empty) == pytest.approx(0.2, abs=0.07)
+        empty.append(not (sheet.glyphs or sheet.printing or sheet.words))
+    assert np.mean(empty) == pytest.approx(0.125, abs=0.07)
 
 
 def test_a_lone_sign_is_a_mark(examples):
@@ -264,6 +266,29 @@ def test_digits_stand_in_their_boxes(examples, monkeypatch):
         assert len(edges) == len(digits)
         for (start, end), (left, _, right, _) in zip(edges, digits, strict=True):
             assert start < (left + right) / 2 < end
+
+
+@pytest.mark.parametrize("tilt", [0, 0.4])
+def test_words_are_printed_beside_what_is_written(examples, tilt):
+    counts = []
+    for seed in range(20):
+        sheet = sheet_of(seed, tilt=tilt)
+        page.one_digit(sheet, Hand(examples, sheet.random))
+        sheets.print_words(sheet, 8)
+        boxes = [bounds(sheet.turned(glyph.segments)) for glyph in sheet.glyphs]
+        boxes += [printed_words.box_of(word) for word in sheet.words]
+        for one, other in itertools.combinations(boxes[len(sheet.glyphs) - 1 :], 2):
+            assert (one[:2] > other[2:]).any() or (one[2:] < other[:2]).any()
+        counts.append(len(sheet.words))
+    assert max(counts) <= 8 and np.mean(counts) > 1
+
+
+def test_printed_words_are_ink_and_no_marks(clean, monkeypatch):
+    monkeypatch.setattr(page.scan, "scanned", lambda _, printed, *__: printed)
+    sheet = sheet_of()
+    sheets.print_words(sheet, 3)
+    picture, marks = page.finished(sheet)
+    assert picture.max() > 0.15 and len(marks) == 0
 
 
 def test_neighbours_of_one_digit_are_cut():

@@ -15,6 +15,7 @@ from digits.synthesis import forms
 from digits.synthesis.strokes import LETTERS, LIKE_DIGITS, parse, smooth
 
 OWN_FORMS = 0.45  # share of a writer's digits with a form of forms.DIGITS, not MNIST's
+BLENDED = 0.3  # share of those whose form lies between two of them
 MORE_OWN_FORMS = {"1": 0.75, "7": 0.65}  # which differ most between schools
 CROSSED = 0.3  # share of MNIST's 7s that get a bar
 SMALL_ZEROS = 0.15  # share of writers whose zeros are smaller than other digits …
@@ -35,6 +36,9 @@ GAPS = (-0.08, 0.06), (0.05, 0.3), (0.3, 1.0)  # between digits: tight, normal, 
 GAP_SHARES = 0.15, 0.55, 0.3  # … and the shares of the writers
 LEAST_ADVANCE = 0.8  # times a digit's width: narrow digits overlap less
 CLOSEST = 0.3  # from a digit's left end to the next one's: two 1s are not one
+BLEND_POINTS = 7  # of a blended stroke, for each unit of its length
+LEAST_LENGTH = 0.9  # of a blended stroke: times the mean of the two
+FINE_TREMBLE = 0.5  # share of the tremble at points that lie so near one another
 NO_MARK = -2  # of letters, joints, scribbles
 CURVE = 6  # segments for each pair of points that define a curve
 
@@ -156,10 +160,15 @@ class Hand:
         )
         if random.random() > HABIT:
             number = int(random.integers(1 << 30))
-        if own or character not in DIGITS:
+        if character in forms.SIGNS:
             alternatives = FORMS[character]
-            form = alternatives[number % len(alternatives)]
-            return self.drawn(form if character in forms.SIGNS else self.hasty(form))
+            return self.drawn(alternatives[number % len(alternatives)])
+        if own:
+            choice = np.random.default_rng(number)
+            if choice.random() < BLENDED:
+                return self.drawn(blended(FORMS[character], choice), FINE_TREMBLE)
+            alternatives = FORMS[character]
+            return self.drawn(self.hasty(alternatives[number % len(alternatives)]))
         alternatives = self.skeletons[int(character)]
         digit = alternatives[number % len(alternatives)]
         if character == "7" and random.random() < CROSSED:
@@ -194,11 +203,14 @@ class Hand:
             parts.append(curve(np.array([end, middle, last]), 3))
         return np.concatenate(parts)
 
-    def drawn(self, form: list[np.ndarray]) -> np.ndarray:
-        """Return the segments of a form's strokes, drawn with a trembling hand."""
+    def drawn(self, form: list[np.ndarray], share: float = 1) -> np.ndarray:
+        """Return the segments of a form's strokes, drawn with a trembling hand.
+
+        share: of the writer's tremble.
+        """
         parts = []
         for points in form:
-            moved = points + self.random.normal(0, self.tremble, points.shape)
+            moved = points + self.random.normal(0, share * self.tremble, points.shape)
             same = (points[1:] == points[:-1]).all(axis=1)
             moved[1:][same] = moved[:-1][same]  # a corner stays one
             parts.append(curve(moved))
@@ -255,6 +267,41 @@ class Hand:
             return []
         middle = (end + start) / 2 + [0, self.random.normal(0, 0.08)]
         return [Glyph(curve(np.array([end, middle, start]), 3), NO_MARK)]
+
+
+def blended(
+    alternatives: Sequence[Sequence[np.ndarray]], random: np.random.Generator
+) -> list[np.ndarray]:
+    """Return a form between two with as many strokes, or one of them.
+
+    Where strokes run the other way round, the middle of two shrinks: then it is none.
+    """
+    first = alternatives[random.integers(len(alternatives))]
+    alike = [form for form in alternatives if len(form) == len(first)]
+    second = alike[random.integers(len(alike))]
+    share = random.uniform(0.2, 0.8)
+    strokes = []
+    for one, other in zip(first, second, strict=True):
+        mean = share * length(smooth(one)) + (1 - share) * length(smooth(other))
+        count = 3 + round(BLEND_POINTS * mean)
+        between = share * evenly(one, count) + (1 - share) * evenly(other, count)
+        if length(between) < LEAST_LENGTH * mean:
+            return list(first)
+        strokes.append(between)
+    return strokes
+
+
+def evenly(points: np.ndarray, count: int) -> np.ndarray:
+    """Return `count` points (count, 2) on the curve through points, evenly apart."""
+    line = smooth(points)
+    way = np.append(0, np.cumsum(np.hypot(*np.diff(line, axis=0).T)))
+    places = np.linspace(0, way[-1], count)
+    return np.column_stack([np.interp(places, way, column) for column in line.T])
+
+
+def length(line: np.ndarray) -> float:
+    """Return the length of a line through points (N, 2)."""
+    return float(np.hypot(*np.diff(line, axis=0).T).sum())
 
 
 def rotated(way: np.ndarray, angle: float) -> np.ndarray:

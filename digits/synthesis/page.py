@@ -14,6 +14,7 @@ import numpy as np
 from digits.model.reader import SIGNS, with_paper
 from digits.synthesis import scan
 from digits.synthesis.hand import Hand, bounds, extent
+from digits.synthesis.printed_words import drawn_words
 from digits.synthesis.sheet import (
     ALL_SIZES,
     HEIGHT,
@@ -24,6 +25,7 @@ from digits.synthesis.sheet import (
     circle,
     comb,
     frame,
+    print_words,
     rulings,
     scribble,
 )
@@ -33,6 +35,7 @@ PENS = 0.035, 0.13  # of a digit's height: the width of the stroke
 FINE = 2  # pixels of the drawing for each pixel of the piece, each way
 SHIFT = 4  # OpenCV draws at 16ths of a pixel
 RULED = 0.25  # share of the sheets that are ruled
+PRINTED = 0.25  # share of the sheets with printed words, where there is room
 CROPPED = 0.1  # share of the pieces of which a random part is shown only …
 LEAST_SHOWN = 20  # … at least so large each way
 SEEN, HIDDEN = 0.75, 0.2  # of a mark's box in the piece: read from so much on; or not
@@ -57,10 +60,12 @@ def piece(
     """Return a random Piece; skeletons: of MNIST's digits, for each digit."""
     sheet = Sheet(random)
     kinds = rows, one_number, boxed, one_digit, no_digit
-    kind = random.choice(5, p=(0.47, 0.16, 0.16, 0.06, 0.15))
+    kind = random.choice(5, p=(0.44, 0.16, 0.16, 0.09, 0.15))
     kinds[kind](sheet, Hand(skeletons, random))
     if random.random() < RULED:
         rulings(sheet)
+    if random.random() < PRINTED:
+        print_words(sheet, 8)
     if random.random() < CROPPED:
         crop(sheet)
     return finished(sheet)
@@ -148,7 +153,7 @@ def one_digit(sheet: Sheet, hand: Hand) -> None:
 
 
 def no_digit(sheet: Sheet, hand: Hand) -> None:
-    """Write letters or signs, scribble, print frames, or leave the sheet empty."""
+    """Write letters or signs, scribble, print frames or words, or leave it empty."""
     random = sheet.random
     kind = random.choice(6, p=(0.1, 0.38, 0.18, 0.07, 0.12, 0.15))
     if kind > 2:  # nothing is written in the hand's size
@@ -166,6 +171,8 @@ def no_digit(sheet: Sheet, hand: Hand) -> None:
             scribble(sheet)
     elif kind == 4 and random.random() < 0.6:
         small_boxes(sheet, hand)
+    elif kind == 5 and random.random() < 0.5:
+        print_words(sheet, 12)
     elif kind == 4:
         for _ in range(random.integers(1, 3)):
             corner = random.uniform(0, [WIDTH, HEIGHT])
@@ -205,6 +212,9 @@ def finished(sheet: Sheet) -> Piece:
     ink = drawn(sheet.turned(*(glyph.segments for glyph in sheet.glyphs)), pen)
     line = max(0.7, height / 30) * random.choice([0.5, 0.7, 1, 1, 1.5, 2.5])
     printed = drawn(sheet.turned(*sheet.printing), line)
+    if sheet.words:
+        words = drawn_words(sheet.words, (HEIGHT, WIDTH), FINE)
+        printed = np.maximum(printed, words)
     printed *= np.float32(random.uniform(0.2, 1))
     picture = scan.scanned(ink, printed, height, random)
     return Piece(cut(picture, sheet.shown), marks_of(sheet, pen))

@@ -5,13 +5,15 @@ Lengths are pixels of the piece that shows the sheet. A box is left, top, right,
 
 import numpy as np
 
-from digits.synthesis.hand import NO_MARK, Glyph, curve
+from digits.synthesis.hand import NO_MARK, Glyph, bounds, curve
+from digits.synthesis.printed_words import PrintedWord, box_of, random_word
 
 WIDTH, HEIGHT = 112, 40  # of a piece
 SIZES = 16, 28  # the height of a digit that is read
 OFF_SIZE = 0.2  # share of the sheets whose digits are smaller or larger:
 OTHER_SIZES = (5, 12), (38, 110)
 ALL_SIZES = OTHER_SIZES[0][0], OTHER_SIZES[1][1]  # of sheets without a digit
+TYPE_SIZES = 5, 26  # of printed words
 STUBS = 0.2  # share of the rows of bars of which only the upper or lower ends are left
 STEEP = 0.08  # share of the sheets that lie crooked
 ANGLES = 2.5, 15  # degrees, standard deviation: of other sheets, and of those
@@ -21,8 +23,8 @@ class Sheet:
     """What is written and printed, and which part of it the picture shows.
 
     height: of the digits; is_readable: whether the reader is to find them at this size;
-    glyphs: what is written; printing: arrays of segments (M, 2, 2); shown: the box that
-    the picture shows; tilt: in radians, about the middle.
+    glyphs: what is written; printing: arrays of segments (M, 2, 2); words: those
+    printed; shown: the box that the picture shows; tilt: in radians, about the middle.
     """
 
     def __init__(self, random: np.random.Generator):
@@ -33,6 +35,7 @@ class Sheet:
         self.height = float(np.exp(random.uniform(*np.log(sizes))))
         self.glyphs: list[Glyph] = []
         self.printing: list[np.ndarray] = []
+        self.words: list[PrintedWord] = []
         self.shown: tuple[int, int, int, int] = 0, 0, WIDTH, HEIGHT
         is_steep = random.random() < STEEP
         self.tilt = np.deg2rad(random.normal(0, ANGLES[is_steep]))
@@ -151,3 +154,17 @@ def scribble(sheet: Sheet) -> None:
         points = points[points[:, 0].argsort()]
     corner = random.uniform(0, [0.7 * WIDTH, 0.6 * HEIGHT])
     sheet.write([Glyph(curve(points), NO_MARK)], *corner)
+
+
+def print_words(sheet: Sheet, count: int) -> None:
+    """Print words where nothing is written, as many as find room up to `count`."""
+    random = sheet.random
+    taken = [bounds(sheet.turned(glyph.segments)) for glyph in sheet.glyphs]
+    for _ in range(count):
+        size = np.exp(random.uniform(*np.log(TYPE_SIZES)))
+        place = random.uniform([-10, size], [0.8 * WIDTH, HEIGHT + 0.3 * size])
+        word = random_word(random, *place, size)
+        box = box_of(word)
+        if all((box[:2] > b[2:]).any() or (box[2:] < b[:2]).any() for b in taken):
+            sheet.words.append(word)
+            taken.append(box)
