@@ -149,9 +149,9 @@ def resized(gray: np.ndarray, scale: float, aspect: float = 1.0) -> np.ndarray:
         max(1, round(side * factor))
         for side, factor in zip(gray.shape[::-1], factors, strict=True)
     ]
-    thickened = round(THICKENED / scale)
-    if thickened > 1:
-        gray = cv2.erode(gray, np.ones((thickened, thickened), np.uint8))
+    thickened = [max(1, round(THICKENED / factor)) for factor in factors]
+    if max(thickened) > 1:
+        gray = cv2.erode(gray, np.ones(thickened[::-1], np.uint8))
     interpolation = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
     return cv2.resize(gray, size, interpolation=interpolation)
 

@@ -28,10 +28,11 @@ def train(
     summary: as results.new_summary returns it; folder: for results. Raises UserError,
     before it trains, where --start is no file that tf_cnn.py saved.
     """
-    networks = read_networks(model_file.SHIPPED if args.start is None else args.start)
+    start = Path(model_file.SHIPPED if args.start is None else args.start)
+    networks = read_networks(start)
     if args.save_model:
-        size = sum(len(networks[part]) for part in ("onnx", "quick"))
-        files.check_space(args.save_weights, 4 * size)
+        # It may have no reader yet.
+        files.check_space(args.save_weights, 4 * start.stat().st_size)
     dataset = mnist.load(args.dataset, args.data_dir)
     summary["device"] = device.choose()
     model, facts, pages = reader.train(dataset, args.seed, run)
