@@ -1,4 +1,9 @@
 import json
+import socket
+import subprocess
+import sys
+import time
+import urllib.parse
 
 import cv2
 import numpy as np
@@ -230,3 +235,25 @@ def test_the_interface_is_described(client):
     assert "application/octet-stream" in body
     for path in ("/docs", "/redoc"):
         assert client.get(path, headers=GOOD).status_code == 404
+
+
+@pytest.mark.slow
+def test_an_upload_that_never_ends_does_not_keep_the_server(tmp_path):
+    command = [sys.executable, ROOT / "load_model.py", "--browser", "--port", "0"]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, stdout=pipe, stderr=pipe, cwd=tmp_path) as server:
+        try:
+            address = urllib.parse.urlsplit(server.stdout.readline().decode().strip())
+            token = urllib.parse.parse_qs(address.query)[guard.PARAMETER][0]
+            head = (
+                f"POST /read HTTP/1.1\r\nHost: {address.netloc}\r\n"
+                f"Authorization: Bearer {token}\r\nContent-Length: 9\r\n\r\n1"
+            )
+            with socket.create_connection((address.hostname, address.port)) as upload:
+                upload.sendall(head.encode())
+                time.sleep(1)  # it is being read
+                server.terminate()
+                _, errors = server.communicate(timeout=60)
+                assert b"Traceback" not in errors
+        finally:
+            server.kill()

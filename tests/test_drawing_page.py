@@ -30,11 +30,10 @@ LONGEST = 15_000  # milliseconds until something shows
 @pytest.fixture(scope="module")
 def browser():
     with playwright.sync_playwright() as engine:
-        found = engine.chromium.launch(
+        # No close(), which may wait for ever: the engine ends its browsers itself.
+        yield engine.chromium.launch(
             executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"]
         )
-        yield found
-        found.close()
 
 
 @pytest.fixture
@@ -42,8 +41,12 @@ def address(tmp_path):
     command = [sys.executable, ROOT / "load_model.py", "--browser", "--port", "0"]
     pipe = subprocess.PIPE
     with subprocess.Popen(command, stdout=pipe, text=True, cwd=tmp_path) as server:
-        yield server.stdout.readline().strip()
-        server.terminate()
+        try:
+            yield server.stdout.readline().strip()
+            server.terminate()
+            server.wait(60)
+        finally:
+            server.kill()
 
 
 @pytest.fixture

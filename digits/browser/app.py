@@ -6,9 +6,11 @@ POST /read takes a picture and answers what `load_model.py --json` prints of it.
 described at /openapi.json. Pictures never leave the machine.
 """
 
+import asyncio
 import base64
 import itertools
 import json
+import logging
 import os
 import secrets
 import socket
@@ -45,6 +47,7 @@ PICTURE = {
 }  # OpenAPI's description of a body
 QUALITY = 90  # of the JPEG that shows how a picture was read
 MOST_PAGES = 20  # of a file that are read in one request
+GRACE = 5  # seconds after Ctrl-C in which open requests may end
 Threshold = Annotated[float, Query(ge=0, le=1, allow_inf_nan=False)]
 
 
@@ -184,5 +187,16 @@ def serve(networks: pipeline.Networks, host: str, port: int) -> None:
     print(address, flush=True)
     if sys.platform in ("win32", "darwin") or DISPLAYS & os.environ.keys():
         webbrowser.open(address)
-    config = uvicorn.Config(app, log_level="warning", server_header=False)
+    config = uvicorn.Config(
+        app,
+        log_level="warning",
+        server_header=False,
+        timeout_graceful_shutdown=GRACE,
+    )
+    logging.getLogger("uvicorn.error").addFilter(_is_failure)
     uvicorn.Server(config).run(sockets=[listening])
+
+
+def _is_failure(record):
+    """Return whether a log record is more than the end of a request after Ctrl-C."""
+    return not record.exc_info or record.exc_info[0] is not asyncio.CancelledError
