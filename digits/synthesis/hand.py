@@ -276,9 +276,9 @@ def blended(
 
     Where strokes run the other way round, the middle of two shrinks: then it is none.
     """
-    first = alternatives[random.integers(len(alternatives))]
+    first = alternatives[int(random.integers(len(alternatives)))]
     alike = [form for form in alternatives if len(form) == len(first)]
-    second = alike[random.integers(len(alike))]
+    second = alike[int(random.integers(len(alike)))]
     share = random.uniform(0.2, 0.8)
     strokes = []
     for one, other in zip(first, second, strict=True):

@@ -162,8 +162,8 @@ def print_words(sheet: Sheet, count: int) -> None:
     taken = [bounds(sheet.turned(glyph.segments)) for glyph in sheet.glyphs]
     for _ in range(count):
         size = np.exp(random.uniform(*np.log(TYPE_SIZES)))
-        place = random.uniform([-10, size], [0.8 * WIDTH, HEIGHT + 0.3 * size])
-        word = random_word(random, *place, size)
+        x, y = random.uniform([-10, size], [0.8 * WIDTH, HEIGHT + 0.3 * size])
+        word = random_word(random, x, y, size)
         box = box_of(word)
         if all((box[:2] > b[2:]).any() or (box[2:] < b[:2]).any() for b in taken):
             sheet.words.append(word)
