@@ -18,7 +18,7 @@ from digits.reading.segment import segment
 SMALL_SIDE = 480  # pixels: a picture with shorter sides is enlarged for its labels
 GREEN, ORANGE, RED = (40, 140, 0), (0, 130, 255), (40, 40, 220)  # BGR
 GRAY, BLACK = (110, 110, 110), (0, 0, 0)
-SURE = 0.9  # confidence of a digit below which it is doubtful
+DOUBTFUL = 0.9  # confidence of a digit below which it is drawn as doubtful
 COVERED = 0.5  # share of a piece of ink that lies in a box: it is what that shows
 ASCII = {"\N{MULTIPLICATION SIGN}": "x", "\N{DIVISION SIGN}": "div"}  # as the font has
 FONT = cv2.FONT_HERSHEY_SIMPLEX
@@ -53,7 +53,7 @@ def annotate(reading: Reading) -> np.ndarray:
         _mark(canvas, zoom * reading.box_in_picture(sign.box), scale, GRAY, text)
     for digit in reading.digits:
         texts = [f"{digit.digit} {percent(digit.confidence)}%", f"{digit.digit}"]
-        colour = GREEN if digit.confidence >= SURE else ORANGE
+        colour = GREEN if digit.confidence >= DOUBTFUL else ORANGE
         _mark(canvas, zoom * reading.box_in_picture(digit.box), scale, colour, texts)
     cards = _cards(reading, int(canvas.shape[1] / scale))
     size = canvas.shape[1], round(cards.shape[0] * scale)

@@ -20,7 +20,7 @@ TURNS = {
     180: cv2.ROTATE_180,
     270: cv2.ROTATE_90_COUNTERCLOCKWISE,
 }  # by their degrees
-SURE = 0.9  # mean confidence of marks from which no other view is tried …
+GOOD = 0.9  # mean confidence of marks from which no other view is tried …
 SUPERIOR = 1.3  # … and of digits of another one; it makes so much more sense
 LARGEST = 27  # pixels: height to which turned digits are scaled; the reader knows 28
 TURNED_SIZES = 3  # in which turned digits are searched
@@ -54,7 +54,7 @@ class View(NamedTuple):
         Upside down some digits are as sure as upright, but others are no digit at all.
         """
         confidences = self.likely.confidences
-        return len(self.digit_confidences) > 0 and bool(confidences.mean() >= SURE)
+        return len(self.digit_confidences) > 0 and bool(confidences.mean() >= GOOD)
 
     @property
     def sense(self) -> float:
@@ -75,7 +75,7 @@ def best_view(picture: np.ndarray, reader: Reader, may_be_turned: bool = True) -
         return first
     best = max(candidates, key=lambda view: view.sense)
     confidences = best.digit_confidences
-    digits_are_sure = len(confidences) > 0 and confidences.mean() >= SURE
+    digits_are_sure = len(confidences) > 0 and confidences.mean() >= GOOD
     is_better = digits_are_sure and best.sense > SUPERIOR * first.sense
     return best if is_better else first
 
