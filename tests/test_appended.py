@@ -18,19 +18,20 @@ PARTS = "".join(line("c.png", page=1, part=p, rows=[]) for p in ("date", "sum"))
 
 
 @pytest.mark.parametrize(
-    ("content", "kept", "done"),
+    ("content", "kept", "done", "again"),
     [
-        ("", "", 0),
-        (ONE, "", 0),
-        (ONE + PAGES, ONE, 1),
-        (ONE + PAGES + GONE, ONE + PAGES, 2),
-        (ONE + GONE + ONE, ONE + GONE, 2),
-        (ONE + GONE[:-1], "", 0),  # its line has no end
-        (ONE + GONE + '{"file": "x', ONE, 1),
-        (PARTS + PARTS, PARTS, 1),
+        ("", "", 0, []),
+        (ONE[:-1], "", 0, []),  # its line has no end
+        (ONE, "", 0, ["a.png"]),
+        (ONE + PAGES, ONE, 1, ["b.tif"]),
+        (ONE + PAGES + GONE, ONE + PAGES, 2, ["gone.png"]),
+        (ONE + GONE + ONE, ONE + GONE, 2, ["a.png"]),
+        (ONE + GONE[:-1], "", 0, ["a.png"]),
+        (ONE + GONE + '{"file": "x', ONE, 1, ["gone.png"]),
+        (PARTS + PARTS, PARTS, 1, ["c.png"]),
     ],
 )
-def test_the_last_picture_is_answered_again(content, kept, done, tmp_path):
+def test_the_last_picture_is_answered_again(content, kept, done, again, tmp_path):
     path = tmp_path / "out.jsonl"
     if content:
         path.write_text(content, encoding="utf-8")
@@ -39,19 +40,24 @@ def test_the_last_picture_is_answered_again(content, kept, done, tmp_path):
         assert answered.count == done == len(names)
         assert answered.has_errors == ("gone" in kept)
         assert path.read_text(encoding="utf-8") == content
-        assert list(appended.skipped([*names, "next"], answered, path)) == ["next"]
+        rest = [*again, "next"]
+        assert list(appended.skipped([*names, *rest], answered, path)) == rest
         file.write(GONE)
     assert path.read_text(encoding="utf-8") == kept + GONE
 
 
-def test_a_wrong_list_changes_nothing(tmp_path):
+@pytest.mark.parametrize(
+    "names", [["b.tif", "a.png"], ["a.png", "a.png"], ["a.png"], []]
+)
+@pytest.mark.parametrize("more", ["", GONE[:20]])
+def test_a_wrong_list_changes_nothing(names, more, tmp_path):
     path = tmp_path / "out.jsonl"
-    content = ONE + PAGES + GONE[:20]
+    content = ONE + PAGES + more
     path.write_text(content, encoding="utf-8")
     with appended.opened(path, ("",)) as (_, answered):
         assert answered.count == 1
         with pytest.raises(UserError, match="has answers of other pictures"):
-            appended.skipped(["b.tif", "a.png"], answered, path)
+            appended.skipped(names, answered, path)
     assert path.read_text(encoding="utf-8") == content
 
 

@@ -1,6 +1,7 @@
 """JSON lines of readings that go on where an earlier, interrupted call ended."""
 
 import hashlib
+import itertools
 import json
 import os
 from collections.abc import Iterable, Iterator, Sequence
@@ -23,13 +24,15 @@ class Answered(NamedTuple):
     """What a file has answers of, but for its last picture: some of its may be missing.
 
     count: how many pictures; digest: of their names, in order; has_errors: whether one
-    of them could not be read; end: of their lines, in bytes.
+    of them could not be read; end: of their lines, in bytes; last: the last picture's
+    name, or None where the file has no whole line.
     """
 
     count: int = 0
     digest: bytes = b""
     has_errors: bool = False
     end: int = 0
+    last: str | None = None
 
     def and_one(self, name: str, has_error: bool = False, end: int = 0) -> "Answered":
         """Return the Answered with one more picture, whose lines end there."""
@@ -71,15 +74,14 @@ def skipped(pictures: Iterable[str], answered: Answered, path: str) -> Iterator[
     the file as it is, where the answers are of other pictures.
     """
     pictures, found = iter(pictures), Answered()
-    while found.count < answered.count:
-        name = next(pictures, None)
-        if name is None:
-            break
+    for name in itertools.islice(pictures, answered.count):
         found = found.and_one(name)
-    if found[:2] != answered[:2]:
+    last = [] if answered.last is None else [answered.last]
+    again = list(itertools.islice(pictures, len(last)))
+    if found[:2] != answered[:2] or again != last:
         raise UserError(f"{path}: has answers of other pictures; name another file")
     os.truncate(path, answered.end)
-    return pictures
+    return itertools.chain(again, pictures)
 
 
 def _whole(lines, path, first_parts):
@@ -101,7 +103,7 @@ def _whole(lines, path, first_parts):
             raise _other_lines(path)
         has_error = has_error or "error" in answer
         place += len(line)
-    return before
+    return before._replace(last=name)
 
 
 def _answer(line, path) -> dict[str, Any]:

@@ -42,17 +42,18 @@ from digits.training.own_pictures import NO_DIGIT_LABEL, Example
 
 MANY = 40  # pictures of which a part is kept back; of fewer, each half in turn
 KEPT_BACK = 4  # one in so many
-STEPS, STEPS_OF_FEW = 120, 60  # of each network
+STEPS, STEPS_OF_FEW = 120, 60  # of each digit network …
+READER_STEPS = 2  # … times as many of the reader
 OWN_IMAGES, OTHER_IMAGES = 32, 224  # of a digit network's step
 OWN_PIECES, OTHER_PIECES = 16, 16  # of a reader's step
 OTHERS = 5_000  # MNIST's images that are learned beside, each once rendered too
 RATE, READER_RATE = 3e-5, 3e-4  # of learning, with Adam, at its peak
 WARM_UP = 0.2  # share of the steps
 FORMER_WEIGHT = 3.0  # of the loss against the reader's former answers
-SHARES = 1.0, 0.8, 0.6, 0.4, 0.2  # of the way from former to learned weights
-CHECKED_IMAGES, CHECKED_PIECES = 2_000, 1_000  # they choose one of SHARES …
+SHARES = 1.0, 0.6, 0.3  # of the way from former to learned weights
+CHECKED_IMAGES, CHECKED_PIECES = 2_000, 2_000  # they choose one of SHARES …
 HIGHER_LOSS = 1.01  # … by a digit network's loss, so many times as high at most …
-MORE_WRONG = 1.02  # … and by the share of digits that the reader gets wrong
+MORE_WRONG = 1.025  # … and by the share of digits that the reader gets wrong
 HELD_OUT = 3_000  # synthetic pieces that are scored
 MORE_ERRORS = 5  # of MNIST's validation images, at most
 WORSE_PAGES = 0.003  # share of the digits of synthetic pages, at most
@@ -101,7 +102,8 @@ class Teacher:
         )
         self.images, _ = with_renderings(*some, [[self.seed, OWN]])
         held_out = self.dataset.validation_images, self.dataset.validation_labels
-        self.pages, _ = self._pages(*some, STEPS * OTHER_PIECES, OWN)
+        count = READER_STEPS * STEPS * OTHER_PIECES
+        self.pages, _ = self._pages(*some, count, OWN)
         self.checked_pages = self._pages(*self.checked, CHECKED_PIECES, CHECKED)
         self.held_out = self._pages(*held_out, HELD_OUT, reader.VALIDATION)
 
@@ -129,11 +131,27 @@ class Teacher:
         """
         trained, former = self.restored(), self.former
         random = np.random.default_rng([self.seed, len(examples)])
-        self._learn_pieces(trained.reader, former.reader, examples, steps, random)
-        for network, old in zip(
-            trained.ensemble.networks, former.ensemble.networks, strict=True
+        self._learn_pieces(
+            trained.reader, former.reader, examples, READER_STEPS * steps, random
+        )
+        go_back(
+            trained.reader.trainable_variables,
+            former.reader.trainable_variables,
+            lambda: self._share_wrong(trained.reader),
+            self._most_wrong,
+        )
+        alone = [example for example in examples if example.image is not None]
+        if not alone:
+            return trained
+        for network, old, most in zip(
+            trained.ensemble.networks,
+            former.ensemble.networks,
+            self._highest_losses,
+            strict=True,
         ):
-            self._learn_images(network, old, examples, steps, random)
+            self._learn_images(network, old, alone, steps, random)
+            loss = functools.partial(self._mean_loss, network)
+            go_back(network.trainable, old.trainable, loss, most)
         return trained
 
     def graphs_of(self, trained: Trained) -> Graphs:
@@ -143,10 +161,26 @@ class Teacher:
             **reader_file.graphs_of(trained.reader, self.pages),
         )
 
-    def _mean_loss(self, ensemble):
-        """Return the loss of an Ensemble on other training images."""
+    @functools.cached_property
+    def _highest_losses(self):
+        return [
+            HIGHER_LOSS * self._mean_loss(network)
+            for network in self.former.ensemble.networks
+        ]
+
+    @functools.cached_property
+    def _most_wrong(self):
+        return MORE_WRONG * self._share_wrong(self.former.reader)
+
+    def _mean_loss(self, network):
+        """Return the loss of a digit network on other training images."""
         images, its_labels = self.checked
-        return negative_log_likelihood(ensemble.logits(images), its_labels)
+        logits = Ensemble([network]).logits(images)
+        return negative_log_likelihood(logits, its_labels)
+
+    def _share_wrong(self, model):
+        """Return the share of other digits that a reader gets wrong."""
+        return share_wrong(reader.score(model, *self.checked_pages))
 
     def _learn_pieces(self, model, before, examples, steps, random):
         """Let a reader of pages learn pieces of examples."""
@@ -175,22 +209,13 @@ class Teacher:
             ),
             steps,
         )
-        go_back(
-            model.trainable_variables,
-            before.trainable_variables,
-            lambda: share_wrong(reader.score(model, *self.checked_pages)),
-            MORE_WRONG,
-        )
 
     def _learn_images(self, network, before, examples, steps, random):
-        """Let a digit network learn the images of examples that have one."""
-        alone = [example for example in examples if example.image is not None]
-        if not alone:
-            return
-        labels = np.array([example.label for example in alone])
+        """Let a digit network learn the images of examples."""
+        labels = np.array([example.label for example in examples])
         images, others = (
             images_in_view(part, network.view)[..., None]
-            for part in (np.stack([one.image for one in alone]), self.images)
+            for part in (np.stack([one.image for one in examples]), self.images)
         )
 
         def loss_of(step_seed, pixels, labels):
@@ -214,8 +239,6 @@ class Teacher:
 
         kernels = [v for v in network.trainable if v.shape.rank > 1]
         self._descend("Digit network", kernels, RATE, loss_of, batches(), steps)
-        loss = functools.partial(self._mean_loss, Ensemble([network]))
-        go_back(network.trainable, before.trainable, loss, HIGHER_LOSS)
 
     def _descend(self, label, variables, rate, loss_of, batches, steps):
         """Change variables step by step, so that the loss of batches falls."""
@@ -310,7 +333,7 @@ def go_back(
 
     On the way much of what was learned is kept (Wortsman et al., Robust fine-tuning of
     zero-shot models, 2022). loss: returns that of other digits, or the share that is
-    wrong, with the present values; most: the bound, as a multiple of the former one.
+    wrong, with the present values; most: how much of it is allowed.
     """
     pairs = [
         (old.numpy(), one.numpy()) for old, one in zip(former, variables, strict=True)
@@ -320,11 +343,9 @@ def go_back(
         for variable, (old, learned) in zip(variables, pairs, strict=True):
             variable.assign(old + share * (learned - old))
 
-    move_to(0)
-    bound = most * loss()
     for share in SHARES:
         move_to(share)
-        if loss() <= bound:
+        if loss() <= most:
             return
     move_to(0)
 
@@ -338,7 +359,7 @@ def share_wrong(score: dict[str, float]) -> float:
 
 
 def steps_of(count: int) -> int:
-    """Return how many steps each network learns from a count of pictures."""
+    """Return how many steps a digit network learns from a count of pictures."""
     return STEPS if count >= MANY else STEPS_OF_FEW
 
 
