@@ -99,6 +99,7 @@ def answer(result, args, target=None):
             save_image(result, target)
             if args.show:
                 show(target)
+                print(f"{result.name}: drawn in {target}", file=sys.stderr)
         except UserError as failure:
             error = failure
     if error:
@@ -292,6 +293,7 @@ def main(argv=None):
     args = parse_args(argv)
     if args.export is not None:
         onnx_file.export(args.weights, args.export)
+        print(f"saved {args.export}", file=sys.stderr)
     if args.browser:
         serve(args)
         return 0

@@ -81,12 +81,12 @@ def read_table(folder: Path) -> list[tuple[str, str]]:
 
 
 def rows_of(path: str | Path, columns: Sequence[str] = COLUMNS) -> list[dict]:
-    """Return the rows of a labels.csv as {column: cell}, each of which names a file.
+    """Return the rows of a labels.csv, {column: cell}, each of which names a file.
 
     columns: those that it must have. Raises UserError if it cannot be read.
     """
     rows = table.read(path, columns, LARGEST)
-    for number, row in enumerate(rows, 2):
+    for number, row in rows:
         if not row["file"]:
-            raise UserError(f"{path}: row {number} names no file")
-    return rows
+            raise UserError(f"{path}: line {number} names no file")
+    return [row for _, row in rows]

@@ -217,7 +217,7 @@ def test_a_file_that_is_too_large(tmp_path, monkeypatch, seven):
 
 
 def test_one_pixel(tmp_path):
-    with pytest.raises(UserError, match="1x1 pixels are too few"):
+    with pytest.raises(UserError, match="1x1 pixels; a digit needs 8x8 at least"):
         decode(save(tmp_path / "a.png", np.zeros((1, 1), np.uint8)))
 
 

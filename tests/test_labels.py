@@ -27,14 +27,14 @@ def test_a_table(tmp_path, start):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"file,digits\na.png,1", "line 2 lacks a cell of the columns file, reading"),
+        (b"file,digits\na.png,1", "first line must name the columns file,reading"),
         (b"file,reading\na.png,\xff", r"labels\.csv: no CSV file in UTF-8"),
         (b"file,reading\na\0.png,1", "no CSV file in UTF-8"),
         (b"file,reading\na.png," + 200_000 * b"1", "no CSV file in UTF-8"),
         (b"file,reading\n" + (4 << 20) * b"a", "cannot be read: larger than 4 MiB"),
         (b"file,reading\na.png,1x", "a.png: a reading has digits, spaces, and /"),
         (b"file,reading\na.png,1//2", "a reading has digits"),
-        (b"file,reading\na.png,1\n,", "labels.csv: row 3 names no file"),
+        (b"file,reading\na.png,1\n,", "labels.csv: line 3 names no file"),
         (b"file,reading\na.png", "line 2 lacks a cell"),
         (b"reading,file\n7", "line 2 lacks a cell"),
         (b"file,reading\n", "neither labels.csv nor folders 0 to 9"),

@@ -355,7 +355,8 @@ def test_show_opens_the_picture(capsys, monkeypatch):
     monkeypatch.setattr(
         load_model.subprocess, "Popen", lambda command, **_: opened.append(command)
     )
-    assert read(capsys, ONE, "--show", "--save_image", "b.png")[0] == 0
+    status, _, errors = read(capsys, ONE, "--show", "--save_image", "b.png")
+    assert (status, errors) == (0, [f"{ONE}: drawn in b.png"])
     assert [str(part) for part in opened[0]][-1] == "b.png"
 
 
@@ -490,7 +491,7 @@ def test_the_version(capsys):
 
 
 def test_export(capsys):
-    assert read(capsys, "--export", "digits.onnx") == (0, [], [])
+    assert read(capsys, "--export", "digits.onnx") == (0, [], ["saved digits.onnx"])
     assert onnx.load("digits.onnx").graph.input[0].type.tensor_type.elem_type == 1
 
 

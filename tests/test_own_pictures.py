@@ -9,6 +9,7 @@ from digits import UserError
 from digits.labels import Labelled
 from digits.mnist import Dataset
 from digits.model.reader import MARKS
+from digits.reading.find import Marks
 from digits.synthesis.page import HEIGHT, MOST_MARKS, UNCERTAIN, WIDTH
 from digits.synthesis.pages import NOTHING
 from digits.training import own_pictures
@@ -54,6 +55,16 @@ def test_what_is_found_gets_the_labels(tmp_path, reading, classes):
     assert example.gray.shape == SHAPE and example.image is None
     if reading:
         np.testing.assert_allclose(example.marks[0, 1:], (60, 45, 20, 30), atol=10.5)
+
+
+def test_a_mark_is_not_a_digit_and_a_sign(tmp_path, monkeypatch):
+    probabilities = np.zeros((1, len(MARKS)), np.float32)
+    probabilities[0, [1, MARKS.index("/")]] = 0.4, 0.6
+    box = np.array([[50, 30, 20, 30]], np.float32)
+    found = Marks(box, np.ones(1, np.float32), probabilities)
+    monkeypatch.setattr(own_pictures, "find", lambda *_: found)
+    example = own_pictures.match(Labelled(written(tmp_path / "a.png"), "1"), None)
+    assert example.marks[:, 0].tolist() == [1]
 
 
 @pytest.mark.parametrize("reading", ["123", "1/2/3", "1/23", "1234", "12/34"])

@@ -1,3 +1,5 @@
+import argparse
+
 import cv2
 import numpy as np
 import pytest
@@ -19,7 +21,7 @@ def test_a_crop_is_in_pixels():
     "text", ["", "1,2,3", "1,2,3,x", "-1,2,3,4", "1,2,0,4", f"0,0,{10**400},5"]
 )
 def test_what_is_no_crop(text):
-    with pytest.raises(ValueError, match=r"."):
+    with pytest.raises(argparse.ArgumentTypeError, match="give X,Y,W,H in whole"):
         parts.crop(text)
 
 
@@ -43,7 +45,7 @@ def test_a_part_of_no_pixels(tmp_path):
     cv2.imwrite(str(tmp_path / "a.png"), np.full((40, 60), 255, np.uint8))
     nothing = Part("total", 0.5, 0.5, 0.001, 0.001, in_shares=True)
     first, second = pages(tmp_path / "a.png", [nothing, *WHOLE])
-    assert first.error == "0x0 pixels are too few to hold a digit"
+    assert first.error == "0x0 pixels; a digit needs 8x8 at least"
     assert second.picture.shape == (40, 60, 3)
 
 
@@ -63,8 +65,10 @@ def test_fields_of_a_form(tmp_path):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("", "has no rows with the columns name,x,y,w,h"),
-        ("name,x,y\na,0,0\n", "line 2 lacks a cell of the columns name, x, y, w, h"),
+        ("", "its first line must name the columns name,x,y,w,h"),
+        ("name;x;y;w;h\na;0;0;1;1\n", "its first line must name the columns"),
+        ("name,x,y,w,h\n", "names no fields"),
+        ("name,x,y,w,h\n\n\na,0,0,1,2\n", "line 4: needs a name"),
         ("name,x,y,w,h\na,0,0,1,2\n", "line 2: needs a name"),
         ("name,x,y,w,h\na,0,0,nan,1\n", "line 2: needs a name"),
         ("name,x,y,w,h\na,0,0,1\n", "line 2 lacks a cell of the columns"),

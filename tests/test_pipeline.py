@@ -323,6 +323,12 @@ def test_a_sure_region_is_read_at_its_own_threshold():
         assert reading.rows == ["3"] and reading.digits[0].box == LONE_BAR[0]
 
 
+def test_single_ignores_the_threshold():
+    networks = Networks(FakeClassifier((3, 0.985)), NeverAsked())
+    reading = reading_of(with_bars(*LONE_BAR), networks, threshold=1, single=True)
+    assert reading.rows == ["3"]
+
+
 SLASH = written("/")
 
 
@@ -344,6 +350,7 @@ def test_one_region_of_a_small_picture_in_which_the_reader_finds_no_digit(
     networks = Networks(FakeClassifier((3, confidence)), FakeReader(marks, SHAPE))
     reading = reading_of(with_bars(*bars), networks)
     assert list(reading.rows) == rows and not reading.signs
+    assert not (rows and reading.unsure)  # what is read is not left out as well
 
 
 def test_one_region_of_a_larger_picture_in_which_the_reader_finds_nothing():

@@ -307,9 +307,9 @@ def test_folder_without_labels(tmp_path, capsys):
 @pytest.mark.parametrize(
     ("labels", "message"),
     [
-        ("file,reading\na.png,1\n", "line 2 lacks a cell of the columns file, reading"),
+        ("file,reading\na.png,1\n", "must name the columns file,reading,kind"),
         ("file,reading,kind\n", "has no rows"),
-        ("file,reading,kind\n,1,photo\n", "row 2 names no file"),
+        ("file,reading,kind\n,1,photo\n", "line 2 names no file"),
         ("file,reading,kind\na.png,1,photo\n", "a.png, which is missing"),
     ],
 )

@@ -60,7 +60,10 @@ def open_hdf5(path: str | Path) -> Iterator[h5py.File]:
                 + shlex.quote(str(path))
             )
         if not h5py.is_hdf5(path):
-            raise UserError(f"{path}: not an HDF5 file, or a truncated one")
+            raise UserError(
+                f"{path}: not an HDF5 file, or a truncated one; name a file that "
+                "tf_cnn.py or CNN_MNIST.py saved"
+            )
         if size > LARGEST_FILE:
             raise UserError(f"{path}: larger than 1 GiB: too large for a model file")
         with h5py.File(path, "r") as file:

@@ -21,10 +21,9 @@ class DigitClassifier(Protocol):
 
 
 class Classified(NamedTuple):
-    """A Region, its image (28, 28) uint8 and its probabilities (11,) float32."""
+    """A Region and its probabilities (11,) float32."""
 
     region: Region
-    image: np.ndarray
     probabilities: np.ndarray
 
     @property
@@ -45,5 +44,4 @@ def classify(
     """Return a Classified for each of the Regions, in order."""
     images = [normalise(region.ink) for region in regions]
     probabilities = classifier.probabilities(np.array(images))
-    columns = zip(regions, images, probabilities, strict=True)
-    return [Classified(*values) for values in columns]
+    return [Classified(*both) for both in zip(regions, probabilities, strict=True)]

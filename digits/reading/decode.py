@@ -39,16 +39,20 @@ SUBFILE_TYPE, NO_PAGE = 254, 0b101  # a tag; its bits of a thumbnail and of a ma
 SUFFIXES = (
     ".avif",
     ".bmp",
+    ".dib",
     ".gif",
     ".heic",
     ".heif",
+    ".jfif",
     ".jp2",
+    ".jpe",
     ".jpeg",
     ".jpg",
     ".pbm",
     ".pdf",
     ".pgm",
     ".png",
+    ".pnm",
     ".ppm",
     ".tif",
     ".tiff",
@@ -234,8 +238,15 @@ def _bounded(picture):
     """Return (picture, scale), as `decode`, of an upright picture (H, W, 3)."""
     height, width = picture.shape[:2]
     scaled = _scaled_down(picture) if picture.size else picture
+    if min(height, width) < SMALLEST:
+        raise UserError(
+            f"{width}x{height} pixels; a digit needs {SMALLEST}x{SMALLEST} at least"
+        )
     if min(scaled.shape[:2]) < SMALLEST:
-        raise UserError(f"{width}x{height} pixels are too few to hold a digit")
+        raise UserError(
+            f"{width}x{height} pixels are too narrow once scaled down to "
+            f"{LARGEST_SIDE}; crop it"
+        )
     return scaled, max(height, width) / max(scaled.shape[:2])
 
 

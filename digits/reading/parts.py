@@ -1,5 +1,6 @@
 """Which parts of pictures are read: --crop and --fields."""
 
+import argparse
 from pathlib import Path
 
 from digits import UserError
@@ -14,11 +15,16 @@ COLUMNS = "name", "x", "y", "w", "h"
 def crop(text: str) -> Part:
     """Return the Part that `text`, X,Y,W,H in pixels, stands for.
 
-    Raises ValueError if it is none.
+    Raises argparse.ArgumentTypeError if it is none.
     """
-    x, y, width, height = map(int, text.split(","))
+    try:
+        x, y, width, height = map(int, text.split(","))
+    except ValueError:
+        x, y, width, height = 0, 0, 0, 0
     if min(x, y) < 0 or min(width, height) < 1 or max(x, y, width, height) > FARTHEST:
-        raise ValueError(f"{text}: no part of a picture")
+        raise argparse.ArgumentTypeError(
+            f"{text}: give X,Y,W,H in whole pixels, X and Y from 0, W and H from 1"
+        )
     return Part("", x, y, width, height)
 
 
@@ -31,8 +37,8 @@ def fields(path: str | Path) -> list[Part]:
     """
     rows = table.read(path, COLUMNS, LARGEST_FILE)
     if not rows:
-        raise UserError(f"{path}: has no rows with the columns {','.join(COLUMNS)}")
-    found = [_field(path, number, row) for number, row in enumerate(rows, 2)]
+        raise UserError(f"{path}: names no fields")
+    found = [_field(path, number, row) for number, row in rows]
     names = set()
     for part in found:
         if part.name in names:

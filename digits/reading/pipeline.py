@@ -29,7 +29,7 @@ from digits.reading.normalise import is_mnist_image
 from digits.reading.segment import Region, all_ink, joined, segment
 
 THRESHOLD = 0.5  # confidence below which something else is as likely
-DOUBTFUL = 0.2  # probability that something is there, which is shown as left out
+UNSURE = 0.2  # probability that something is there, which is shown as left out
 SURE = 0.98  # confidence of the digit networks from which the reader is not asked …
 SURE_IN_SMALL = 0.9  # … and in small pictures, which they read better than it does
 CHECKED = 1, 7  # they look like brackets, slashes and each other: the reader is asked
@@ -184,11 +184,13 @@ def read_pictures(
     """Yield a Reading for each part of each page of each path, in order.
 
     threshold: the least confidence, 0 to 1, of what is read; single: each picture holds
-    exactly one digit, so the likeliest one counts. A picture that cannot be decoded
-    gives a Reading with an error. parts: of each page, all of it unless given;
-    may_be_turned: whether a picture on its side or upside down is read upright.
+    exactly one digit, so the likeliest one counts, below `threshold` too. A picture
+    that cannot be decoded gives a Reading with an error. parts: of each page, all of it
+    unless given; may_be_turned: whether a picture on its side or upside down is read
+    upright.
     """
     unread = (_unread(path, page) for path in paths for page in pages(path, parts))
+    least = 0 if single else threshold
     # One step for all pictures, then the next, is faster than picture by picture.
     while batch := list(itertools.islice(unread, PICTURES_AT_ONCE)):
         # Only lone regions are kept: the region of a ring is as large as its picture.
@@ -200,7 +202,7 @@ def read_pictures(
                 yield reading
             elif (
                 only
-                and only.confidence >= max(_sure(reading.picture), threshold)
+                and only.confidence >= max(_sure(reading.picture), least)
                 and (single or not _is_other(reading.picture, only, networks.reader))
             ):
                 yield _with_marks(reading, _as_marks([only]))
@@ -281,10 +283,10 @@ def _read(reading, only, networks, threshold, may_be_turned):
     view = views.best_view(reading.picture, networks.reader, may_be_turned)
     found = in_context(view.marks)
     marks = _from(found, threshold)
-    unsure = found.are_digits & (found.presence >= DOUBTFUL)
+    unsure = found.are_digits & (found.presence >= UNSURE)
     unsure = found.chosen(unsure & (found.confidences < threshold)).boxes
     if only and not len(marks.boxes) and _is_small(reading.picture):
-        view = views.View(_as_marks([only]))
+        view, unsure = views.View(_as_marks([only])), unsure[:0]
         marks = _from(view.marks, threshold)
     upright = reading._replace(
         turned=view.turned,
@@ -321,7 +323,7 @@ def _with_only_digit(reading, networks):
 def _as_marks(classified: list[Classified]) -> Marks:
     """Return the Marks that the digit networks see in regions of ink."""
     boxes = np.array([c.region.box for c in classified], np.float32).reshape(-1, 4)
-    digits = np.array([c.probabilities[:10] for c in classified], np.float32)
+    digits = np.array([c.probabilities[: len(DIGITS)] for c in classified], np.float32)
     digits = digits.reshape(-1, len(DIGITS))
     presence = digits.sum(axis=1)
     signs = np.zeros((len(digits), len(MARKS) - len(DIGITS)), np.float32)

@@ -113,11 +113,14 @@ def match(labelled: Labelled, reader: Reader) -> Example | str:
     found = find(gray, reader)
     digits = _digits(found, rows)
     if digits is None and only and rows[0]:
-        digits = np.array([only.box], np.float32), np.array([int(rows[0])])
+        every = np.arange(len(found.boxes))  # each is of that piece of ink
+        digits = np.array([only.box], np.float32), np.array([int(rows[0])]), every
     if digits is None:
         return f"no {labelled.reading} is found"
-    boxes, classes = digits
-    signs = found.chosen(~found.are_digits & (found.confidences >= LIKELY))
+    boxes, classes, used = digits
+    are_signs = ~found.are_digits & (found.confidences >= LIKELY)
+    are_signs[used] = False
+    signs = found.chosen(are_signs)
     boxes = np.concatenate([boxes, signs.boxes])
     classes = np.concatenate([classes, signs.labels])
     marks = np.column_stack([classes, boxes[:, :2] + boxes[:, 2:] / 2, boxes[:, 2:]])
@@ -130,20 +133,21 @@ def match(labelled: Labelled, reader: Reader) -> Example | str:
 
 
 def _digits(found: Marks, rows):
-    """Return the boxes and labels of the digits of `rows`, or None.
+    """Return the boxes and labels of the digits of `rows`, and which marks, or None.
 
     They are the marks that are likeliest to be digits, whichever.
     """
     text = "".join(rows)
     if not text:
-        return np.empty((0, 4), np.float32), np.empty(0, int)
+        return np.empty((0, 4), np.float32), np.empty(0, int), np.empty(0, int)
     likeliest = np.argsort(-found.digit_probabilities.sum(axis=1), kind="stable")
-    chosen = found.chosen(likeliest[: len(text)])
+    used = likeliest[: len(text)]
+    chosen = found.chosen(used)
     laid = layout.rows_of(chosen.boxes.tolist(), [False] * len(chosen.boxes))
     if [len(row.indices) for row in laid] != [len(row) for row in rows]:
         return None
     order = [index for row in laid for index in row.indices]
-    return chosen.boxes[order], np.array([int(digit) for digit in text])
+    return chosen.boxes[order], np.array([int(digit) for digit in text]), used
 
 
 def pieces(

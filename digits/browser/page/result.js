@@ -1,7 +1,7 @@
 // What was read: digits as buttons, boxes on the paper, guesses; and the right reading,
 // as somebody types it: digits, a space between two numbers, / between rows.
 
-const SURE = 0.9; // confidence below which a digit is shown as doubtful
+const DOUBTFUL = 0.9; // confidence below which a digit is shown as doubtful
 const SVG = "http://www.w3.org/2000/svg";
 
 export class Result {
@@ -65,7 +65,7 @@ export class Result {
     for (const [name, value] of Object.entries({ x, y, width, height })) {
       box.setAttribute(name, value);
     }
-    const isDoubtful = digit.confidence < SURE;
+    const isDoubtful = digit.confidence < DOUBTFUL;
     for (const element of [button, box]) {
       element.classList.toggle("is-doubtful", isDoubtful);
     }
