@@ -5,7 +5,7 @@
     python3 tf_cnn.py --ensemble 5 --save_weights five.hdf5      # averages five seeds
     python3 tf_cnn.py --ensemble 5 --dask local                  # … at once
     python3 tf_cnn.py --distill five.hdf5 --save_weights small.hdf5  # imitates them
-    python3 tf_cnn.py --reader 1 --save_weights pages.hdf5       # adds a page reader
+    python3 tf_cnn.py --reader 1 --save_weights pages.hdf5       # the reader of pages
     python3 tf_cnn.py --own FOLDER --save_weights mine.hdf5      # learns your hand
     python3 load_model.py IMAGE --weights tf_cnn.hdf5            # reads a picture
 

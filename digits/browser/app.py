@@ -139,8 +139,8 @@ def application(networks: pipeline.Networks, token: str, host: str) -> FastAPI:
     ) -> dict[str, Any]:
         """Keep a picture with what it says.
 
-        That is its digits, a space between two numbers, and / between rows. `turn`: as
-        for /read.
+        That is its digits, a space between two numbers or in place of a sign, and /
+        between rows. `turn`: as for /read.
         """
         content = await guard.body_of(request)
         (first,) = await run_in_threadpool(

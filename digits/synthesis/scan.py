@@ -1,8 +1,9 @@
 """Ink and printed lines on paper, as a camera, a scanner or a drawing program shows it.
 
 The pieces are gray and small; the reader of pages learns from them. Lengths of print
-and blur are shares of the digits' height. Three kinds of picture exist: gray (65 %),
-bilevel as scanners of forms store it (20 %) and drawn by a program (15 %).
+and blur are shares of the digits' height. Three kinds of picture exist: gray (65 %,
+and all that are blank), bilevel as scanners of forms store it (20 %) and drawn by a
+program (15 %).
 """
 
 import cv2

@@ -24,7 +24,8 @@ class Sheet:
 
     height: of the digits; is_readable: whether the reader is to find them at this size;
     glyphs: what is written; printing: arrays of segments (M, 2, 2); words: those
-    printed; shown: the box that the picture shows; tilt: in radians, about the middle.
+    printed, which stay level; shown: the box that the picture shows; tilt: in radians,
+    about the middle.
     """
 
     def __init__(self, random: np.random.Generator):

@@ -132,9 +132,9 @@ def smooth(points: np.ndarray, steps: int = 24) -> np.ndarray:
 
 
 def parse(strokes: list[str]) -> list[np.ndarray]:
-    """Return points (N, 2), 0 to 1.15, for each of the strokes, written as in LETTERS.
+    """Return points (N, 2) for each of the strokes, written as in LETTERS.
 
-    A length of 1 is the height of the box.
+    A length of 1 is the height of the box; a stroke may leave it by a quarter.
     """
     return [
         np.array([point.split(",") for point in stroke.split()], float) / 100
