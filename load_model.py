@@ -154,6 +154,18 @@ def parse_args(argv=None):
     parser = cli.parser(__doc__)
     if parser.prog == INSTALLED:
         parser.description = (__doc__ or "").replace("python3 load_model.py", INSTALLED)
+    add_reading_flags(parser)
+    add_output_flags(parser)
+    add_service_flags(parser)
+    args = parser.parse_args(argv)
+    check_flags(parser, args)
+    if args.show and not args.save_image:
+        args.save_image = tempfile.mkdtemp(prefix="reading-")
+    return args
+
+
+def add_reading_flags(parser):
+    """Add what is read, and how."""
     add = parser.add_argument
     add(
         "images",
@@ -169,6 +181,43 @@ def parse_args(argv=None):
         default=model_file.SHIPPED,
         help="the model file",
     )
+    add(
+        "--threshold",
+        type=cli.number(float, 0, 1),
+        metavar="P",
+        default=pipeline.THRESHOLD,
+        help="leave out what has a confidence below P (not with --single)",
+    )
+    add(
+        "--single",
+        action="store_true",
+        help="each picture holds exactly one digit: read the likeliest",
+    )
+    add(
+        "--files_from",
+        metavar="FILE",
+        help="read the pictures that FILE names, one a line, however many; - is "
+        "standard input",
+    )
+    cli.add_dask_flag(parser, "read")
+    part = parser.add_mutually_exclusive_group()
+    part.add_argument(
+        "--crop",
+        type=parts.crop,
+        metavar="X,Y,W,H",
+        help="read this part only, in pixels of the upright picture",
+    )
+    part.add_argument(
+        "--fields",
+        metavar="FILE",
+        help="read the fields of forms: a CSV file with the columns name,x,y,w,h, in "
+        "shares of the page's width and height",
+    )
+
+
+def add_output_flags(parser):
+    """Add what is printed, written and shown of readings."""
+    add = parser.add_argument
     add("--signs", action="store_true", help="print signs too: 22/11/2026, -3.14")
     add(
         "--format",
@@ -191,41 +240,9 @@ def parse_args(argv=None):
         help="guesses of each digit in --json",
     )
     add(
-        "--threshold",
-        type=cli.number(float, 0, 1),
-        metavar="P",
-        default=pipeline.THRESHOLD,
-        help="leave out what has a confidence below P (not with --single)",
-    )
-    add(
-        "--single",
-        action="store_true",
-        help="each picture holds exactly one digit: read the likeliest",
-    )
-    add(
-        "--files_from",
-        metavar="FILE",
-        help="read the pictures that FILE names, one a line, however many; - is "
-        "standard input",
-    )
-    add(
         "--append",
         metavar="FILE",
         help="with --json: write to FILE, and go on where it ends if it is there",
-    )
-    cli.add_dask_flag(parser, "read")
-    part = parser.add_mutually_exclusive_group()
-    part.add_argument(
-        "--crop",
-        type=parts.crop,
-        metavar="X,Y,W,H",
-        help="read this part only, in pixels of the upright picture",
-    )
-    part.add_argument(
-        "--fields",
-        metavar="FILE",
-        help="read the fields of forms: a CSV file with the columns name,x,y,w,h, in "
-        "shares of the page's width and height",
     )
     add(
         "--save_image",
@@ -239,6 +256,11 @@ def parse_args(argv=None):
         help="open that copy in the desktop's viewer; without --save_image it is in a "
         "temporary folder",
     )
+
+
+def add_service_flags(parser):
+    """Add what serves the networks to people and programs."""
+    add = parser.add_argument
     add(
         "--browser",
         action="store_true",
@@ -262,7 +284,10 @@ def parse_args(argv=None):
         metavar="FILE",
         help="write the digit networks as an ONNX file, for other programs",
     )
-    args = parser.parse_args(argv)
+
+
+def check_flags(parser, args):
+    """End with a message about flags that do not go together, or name no pictures."""
     has_stdin = decode.STDIN in args.images
     has_pictures = args.images or args.files_from is not None
     if not (has_pictures or args.export is not None or args.browser):
@@ -282,9 +307,6 @@ def parse_args(argv=None):
         parser.error(f"--export: {args.export}: an ONNX file ends in .onnx")
     if args.fields is not None and (args.save_image or args.show):
         parser.error("--save_image and --show draw whole pictures: not with --fields")
-    if args.show and not args.save_image:
-        args.save_image = tempfile.mkdtemp(prefix="reading-")
-    return args
 
 
 @cli.report_errors
