@@ -130,7 +130,7 @@ def gates(tmp_path):
 @pytest.fixture
 def briefly(monkeypatch):
     """Little is learned and compared, and of 12 pictures 3 are kept back."""
-    settings = {"OTHERS": 500, "HELD_OUT": 60, "STEPS": 30, "MANY": 12}
+    settings = {"OTHERS": 500, "HELD_OUT": 60, "STEPS": own.Steps(30, 30), "MANY": 12}
     settings |= {"CHECKED_IMAGES": 200, "CHECKED_PIECES": 60}
     settings |= {"HIGHER_LOSS": 9, "MORE_WRONG": 9}
     for name, value in settings.items():

@@ -42,8 +42,6 @@ from digits.training.own_pictures import NO_DIGIT_LABEL, Example
 
 MANY = 40  # pictures of which a part is kept back; of fewer, each half in turn
 KEPT_BACK = 4  # one in so many
-STEPS, STEPS_OF_FEW = 120, 60  # of each digit network …
-READER_STEPS = 2  # … times as many of the reader
 OWN_IMAGES, OTHER_IMAGES = 32, 224  # of a digit network's step
 OWN_PIECES, OTHER_PIECES = 16, 16  # of a reader's step
 OTHERS = 5_000  # MNIST's images that are learned beside, each once rendered too
@@ -51,15 +49,25 @@ RATE, READER_RATE = 3e-5, 3e-4  # of learning, with Adam, at its peak
 WARM_UP = 0.2  # share of the steps
 FORMER_WEIGHT = 3.0  # of the loss against the reader's former answers
 SHARES = 1.0, 0.6, 0.3  # of the way from former to learned weights
-CHECKED_IMAGES, CHECKED_PIECES = 2_000, 2_000  # they choose one of SHARES …
+CHECKED_IMAGES, CHECKED_PIECES = 2_000, 1_000  # they choose one of SHARES …
 HIGHER_LOSS = 1.01  # … by a digit network's loss, so many times as high at most …
-MORE_WRONG = 1.025  # … and by the share of digits that the reader gets wrong
+MORE_WRONG = 1.03  # … and by the share of digits that the reader gets wrong
 HELD_OUT = 3_000  # synthetic pieces that are scored
 MORE_ERRORS = 5  # of MNIST's validation images, at most
 WORSE_PAGES = 0.003  # share of the digits of synthetic pages, at most
 OWN, CHECKED = 5, 6  # of the pages' seeds; 3 and 4 are digits.training.reader's
 
 Facts = dict[str, dict[str, float]]
+
+
+class Steps(NamedTuple):
+    """How many steps each digit network learns, and the reader."""
+
+    images: int
+    pieces: int
+
+
+STEPS, STEPS_OF_FEW = Steps(120, 240), Steps(60, 60)
 
 
 class Trained(NamedTuple):
@@ -84,11 +92,19 @@ class Graphs(NamedTuple):
 class Teacher:
     """Lets the networks of a model file learn examples.
 
-    path: the file's; network, augment: tf_cnn.py's. Raises UserError if that did not
-    save it, it has no reader, or its digit networks know no 'no digit'.
+    path: the file's; network, augment: tf_cnn.py's; most: the Steps of its longest
+    course. Raises UserError if tf_cnn.py did not save the file, or it has no reader, or
+    its digit networks know no 'no digit'.
     """
 
-    def __init__(self, path: str | Path, args: argparse.Namespace, network, augment):
+    def __init__(
+        self,
+        path: str | Path,
+        args: argparse.Namespace,
+        network,
+        augment,
+        most: Steps = STEPS,
+    ):
         self.path, self.seed = path, args.seed
         self.network, self.augment = network, augment
         self.stored = reader_file.read_networks(path)
@@ -102,8 +118,7 @@ class Teacher:
         )
         self.images, _ = with_renderings(*some, [[self.seed, OWN]])
         held_out = self.dataset.validation_images, self.dataset.validation_labels
-        count = READER_STEPS * STEPS * OTHER_PIECES
-        self.pages, _ = self._pages(*some, count, OWN)
+        self.pages, _ = self._pages(*some, most.pieces * OTHER_PIECES, OWN)
         self.checked_pages = self._pages(*self.checked, CHECKED_PIECES, CHECKED)
         self.held_out = self._pages(*held_out, HELD_OUT, reader.VALIDATION)
 
@@ -123,7 +138,7 @@ class Teacher:
         ensemble.temperature = network_file.temperature_of(self.path, attributes)
         return Trained(ensemble, reader_file.restore(self.path))
 
-    def learn(self, examples: Sequence[Example], steps: int) -> Trained:
+    def learn(self, examples: Sequence[Example], steps: Steps) -> Trained:
         """Return the networks of the file, after they have learned examples.
 
         Of other pictures they learn the answers that they gave before (Li & Hoiem,
@@ -132,7 +147,7 @@ class Teacher:
         trained, former = self.restored(), self.former
         random = np.random.default_rng([self.seed, len(examples)])
         self._learn_pieces(
-            trained.reader, former.reader, examples, READER_STEPS * steps, random
+            trained.reader, former.reader, examples, steps.pieces, random
         )
         go_back(
             trained.reader.trainable_variables,
@@ -149,7 +164,7 @@ class Teacher:
             self._highest_losses,
             strict=True,
         ):
-            self._learn_images(network, old, alone, steps, random)
+            self._learn_images(network, old, alone, steps.images, random)
             loss = functools.partial(self._mean_loss, network)
             go_back(network.trainable, old.trainable, loss, most)
         return trained
@@ -279,9 +294,9 @@ def train(
     files.make_folder(folder)
     path = model_file.SHIPPED if args.start is None else args.start
     examples = own_pictures.matched(args.own, own_pictures.reader_of(path))
-    teacher = Teacher(path, args, network, augment)
     pictures = list(examples)
     steps = steps_of(len(pictures))
+    teacher = Teacher(path, args, network, augment, steps)
     own: dict[str, float] = {"pictures": 0, "before": 0, "after": 0}
     parts = splits(pictures, args.seed)
     learned: Sequence[Labelled] = []
@@ -358,8 +373,8 @@ def share_wrong(score: dict[str, float]) -> float:
     return 1 - score["right"] + score["made_up"]
 
 
-def steps_of(count: int) -> int:
-    """Return how many steps a digit network learns from a count of pictures."""
+def steps_of(count: int) -> Steps:
+    """Return the Steps in which a count of pictures is learned."""
     return STEPS if count >= MANY else STEPS_OF_FEW
 
 
