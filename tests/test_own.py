@@ -208,7 +208,7 @@ def test_the_same_seed_gives_the_same_networks(real_mnist, gates, briefly):
     values = []
     for _ in range(2):
         teacher = own.Teacher(model_file.SHIPPED, args, *networks)
-        trained = teacher.learn(list(found.values()), 3)
+        trained = teacher.learn(list(found.values()), own.Steps(3, 3))
         of_digits = [v.numpy() for v in trained.ensemble.variables.values()]
         values.append([*of_digits, *trained.reader.get_weights()])
     for one, other in zip(*values, strict=True):
