@@ -86,7 +86,11 @@ def main(argv=None):
     groups = groups_of(read_labels(args.folder))
     settings = argparse.Namespace(seed=args.seed, data_dir=None)
     teacher = own.Teacher(
-        model_file.SHIPPED, settings, tf_cnn.ConvolutionalNetwork, tf_cnn.augment
+        model_file.SHIPPED,
+        settings,
+        tf_cnn.ConvolutionalNetwork,
+        tf_cnn.augment,
+        own.STEPS,
     )
     facts = {}
     for name, group in groups.items():

@@ -1,5 +1,8 @@
 import ast
+import contextlib
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import cv2
@@ -60,6 +63,18 @@ def imports_of(path):
             isinstance(node, ast.Call) and getattr(node.func, "id", "") == "LazyModule"
         ):
             yield node.args[0].value
+
+
+@contextlib.contextmanager
+def serving(folder, **pipes):
+    """Serve the page of --browser from a folder; yield the process and its address."""
+    command = [sys.executable, ROOT / "load_model.py", "--browser", "--port", "0"]
+    pipes["stdout"] = subprocess.PIPE
+    with subprocess.Popen(command, text=True, cwd=folder, **pipes) as server:
+        try:
+            yield server, server.stdout.readline().strip()
+        finally:
+            server.kill()
 
 
 def region_of(name):

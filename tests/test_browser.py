@@ -1,7 +1,6 @@
 import json
 import socket
 import subprocess
-import sys
 import time
 import urllib.parse
 
@@ -10,7 +9,7 @@ import numpy as np
 import pytest
 from fastapi.testclient import TestClient
 
-from conftest import ROOT
+from conftest import ROOT, serving
 from digits import UserError, labels
 from digits.browser import app, corrections, guard
 from digits.model import model_file
@@ -239,21 +238,16 @@ def test_the_interface_is_described(client):
 
 @pytest.mark.slow
 def test_an_upload_that_never_ends_does_not_keep_the_server(tmp_path):
-    command = [sys.executable, ROOT / "load_model.py", "--browser", "--port", "0"]
-    pipe = subprocess.PIPE
-    with subprocess.Popen(command, stdout=pipe, stderr=pipe, cwd=tmp_path) as server:
-        try:
-            address = urllib.parse.urlsplit(server.stdout.readline().decode().strip())
-            token = urllib.parse.parse_qs(address.query)[guard.PARAMETER][0]
-            head = (
-                f"POST /read HTTP/1.1\r\nHost: {address.netloc}\r\n"
-                f"Authorization: Bearer {token}\r\nContent-Length: 9\r\n\r\n1"
-            )
-            with socket.create_connection((address.hostname, address.port)) as upload:
-                upload.sendall(head.encode())
-                time.sleep(1)  # it is being read
-                server.terminate()
-                _, errors = server.communicate(timeout=60)
-                assert b"Traceback" not in errors
-        finally:
-            server.kill()
+    with serving(tmp_path, stderr=subprocess.PIPE) as (server, url):
+        address = urllib.parse.urlsplit(url)
+        token = urllib.parse.parse_qs(address.query)[guard.PARAMETER][0]
+        head = (
+            f"POST /read HTTP/1.1\r\nHost: {address.netloc}\r\n"
+            f"Authorization: Bearer {token}\r\nContent-Length: 9\r\n\r\n1"
+        )
+        with socket.create_connection((address.hostname, address.port)) as upload:
+            upload.sendall(head.encode())
+            time.sleep(1)  # it is being read
+            server.terminate()
+            _, errors = server.communicate(timeout=60)
+            assert "Traceback" not in errors

@@ -9,7 +9,7 @@ import sys
 
 import pytest
 
-from conftest import ROOT
+from conftest import ROOT, serving
 
 playwright = pytest.importorskip("playwright.sync_api")
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
@@ -38,15 +38,10 @@ def browser():
 
 @pytest.fixture
 def address(tmp_path):
-    command = [sys.executable, ROOT / "load_model.py", "--browser", "--port", "0"]
-    pipe = subprocess.PIPE
-    with subprocess.Popen(command, stdout=pipe, text=True, cwd=tmp_path) as server:
-        try:
-            yield server.stdout.readline().strip()
-            server.terminate()
-            server.wait(60)
-        finally:
-            server.kill()
+    with serving(tmp_path) as (server, address):
+        yield address
+        server.terminate()
+        server.wait(60)
 
 
 @pytest.fixture

@@ -171,7 +171,13 @@ def test_digit_networks_without_no_digit(tf_model):
     reader_file.save("plain.hdf5", reader_file.read_networks(tf_model), graphs, MADE)
     args = argparse.Namespace(seed=0, data_dir=None)
     with pytest.raises(UserError, match="digit networks know no 'no digit'"):
-        own.Teacher("plain.hdf5", args, tf_cnn.ConvolutionalNetwork, tf_cnn.augment)
+        own.Teacher(
+            "plain.hdf5",
+            args,
+            tf_cnn.ConvolutionalNetwork,
+            tf_cnn.augment,
+            own.STEPS,
+        )
 
 
 def test_other_pages_of_a_file_do_not_count(networks):
@@ -205,10 +211,10 @@ def test_the_same_seed_gives_the_same_networks(real_mnist, gates, briefly):
     found = own_pictures.matched(gates, own_pictures.reader_of(model_file.SHIPPED))
     args = argparse.Namespace(seed=0, data_dir=None)
     networks = tf_cnn.ConvolutionalNetwork, tf_cnn.augment
-    values = []
+    values, steps = [], own.Steps(3, 3)
     for _ in range(2):
-        teacher = own.Teacher(model_file.SHIPPED, args, *networks)
-        trained = teacher.learn(list(found.values()), own.Steps(3, 3))
+        teacher = own.Teacher(model_file.SHIPPED, args, *networks, steps)
+        trained = teacher.learn(list(found.values()), steps)
         of_digits = [v.numpy() for v in trained.ensemble.variables.values()]
         values.append([*of_digits, *trained.reader.get_weights()])
     for one, other in zip(*values, strict=True):

@@ -237,11 +237,11 @@ def _upright(content):
 def _bounded(picture):
     """Return (picture, scale), as `decode`, of an upright picture (H, W, 3)."""
     height, width = picture.shape[:2]
-    scaled = _scaled_down(picture) if picture.size else picture
     if min(height, width) < SMALLEST:
         raise UserError(
             f"{width}x{height} pixels; a digit needs {SMALLEST}x{SMALLEST} at least"
         )
+    scaled = _scaled_down(picture)
     if min(scaled.shape[:2]) < SMALLEST:
         raise UserError(
             f"{width}x{height} pixels are too narrow once scaled down to "

@@ -160,20 +160,27 @@ class Hand:
         )
         if random.random() > HABIT:
             number = int(random.integers(1 << 30))
-        if character in forms.SIGNS:
-            alternatives = FORMS[character]
-            return self.drawn(alternatives[number % len(alternatives)])
-        if own:
-            choice = np.random.default_rng(number)
-            if choice.random() < BLENDED:
-                return self.drawn(blended(FORMS[character], choice), FINE_TREMBLE)
-            alternatives = FORMS[character]
-            return self.drawn(self.hasty(alternatives[number % len(alternatives)]))
+        if own or character not in DIGITS:
+            return self.own_form(character, number)
         alternatives = self.skeletons[int(character)]
         digit = alternatives[number % len(alternatives)]
         if character == "7" and random.random() < CROSSED:
             return np.concatenate([digit, self.bar(digit)])
         return digit
+
+    def own_form(self, character: str, number: int) -> np.ndarray:
+        """Return a drawn form of a digit or sign, or one between two of a digit.
+
+        number: tells which.
+        """
+        alternatives = FORMS[character]
+        form = alternatives[number % len(alternatives)]
+        if character in forms.SIGNS:
+            return self.drawn(form)
+        choice = np.random.default_rng(number)
+        if choice.random() < BLENDED:
+            return self.drawn(blended(alternatives, choice), FINE_TREMBLE)
+        return self.drawn(self.hasty(form))
 
     def hasty(self, form: list[np.ndarray]) -> list[np.ndarray]:
         """Return a form's strokes with fewer corners, some of them run together."""
@@ -281,8 +288,9 @@ def blended(
     second = alike[int(random.integers(len(alike)))]
     share = random.uniform(0.2, 0.8)
     strokes = []
-    for one, other in zip(first, second, strict=True):
-        mean = share * length(smooth(one)) + (1 - share) * length(smooth(other))
+    for pair in zip(first, second, strict=True):
+        one, other = map(smooth, pair)
+        mean = share * length(one) + (1 - share) * length(other)
         count = 3 + round(BLEND_POINTS * mean)
         between = share * evenly(one, count) + (1 - share) * evenly(other, count)
         if length(between) < LEAST_LENGTH * mean:
@@ -291,9 +299,8 @@ def blended(
     return strokes
 
 
-def evenly(points: np.ndarray, count: int) -> np.ndarray:
-    """Return `count` points (count, 2) on the curve through points, evenly apart."""
-    line = smooth(points)
+def evenly(line: np.ndarray, count: int) -> np.ndarray:
+    """Return points (count, 2) on a line through points (N, 2), evenly apart."""
     way = np.append(0, np.cumsum(np.hypot(*np.diff(line, axis=0).T)))
     places = np.linspace(0, way[-1], count)
     return np.column_stack([np.interp(places, way, column) for column in line.T])

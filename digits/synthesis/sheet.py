@@ -158,7 +158,7 @@ def scribble(sheet: Sheet) -> None:
 
 
 def print_words(sheet: Sheet, count: int) -> None:
-    """Print words where nothing is written, as many as find room up to `count`."""
+    """Print words where nothing is written: `count` are tried, one place each."""
     random = sheet.random
     taken = [bounds(sheet.turned(glyph.segments)) for glyph in sheet.glyphs]
     for _ in range(count):

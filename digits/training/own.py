@@ -103,7 +103,7 @@ class Teacher:
         args: argparse.Namespace,
         network,
         augment,
-        most: Steps = STEPS,
+        most: Steps,
     ):
         self.path, self.seed = path, args.seed
         self.network, self.augment = network, augment
