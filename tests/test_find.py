@@ -237,6 +237,27 @@ def test_sizes(shape, heights):
     np.testing.assert_allclose([width for _, width in found], widths, atol=1.5)
 
 
+@pytest.mark.parametrize(
+    ("heights", "logit", "largest"),
+    [
+        ([10], 3, 94),  # as an enlarged picture, 20 high
+        ([18], 3, 66),  # 25 high; in the next size 30
+        ([30], 3, 47),
+        ([18], -1, 94),  # it is unlikely that one is there
+        ([8, 18, 19], 3, 66),
+        ([], 3, 94),
+    ],
+)
+def test_a_picture_is_enlarged_as_far_as_its_digits_need(heights, logit, largest):
+    marks = [
+        (4, 40 * number + 20, 10, 9, height, logit)
+        for number, height in enumerate(heights)
+    ]
+    reader = FakeReader(marks, (47, 200))
+    find(np.full((47, 200), 255, np.uint8), reader)
+    assert max(reader.asked)[0] == largest
+
+
 def test_the_size_after_a_large_one_is_half_of_it():
     whole, half, next_one, *_ = sizes_of((1600, 400))  # 640,000 pixels
     assert (whole, half) == (Size(1, 1), Size(0.5, 1))

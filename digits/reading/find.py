@@ -7,7 +7,7 @@ is searched in several sizes, and of what is found at one place the surest count
 import functools
 import itertools
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import cv2
@@ -34,6 +34,7 @@ STEPS = 4  # other sizes until a picture is half as high
 NARROWER = 0.85  # aspect of every other size: the reader knows few wide hands
 THICKENED = 0.5  # width of the erosion before shrinking, in pixels of the smaller size
 FAINTEST = 0.05  # probability: what is less likely a mark is not considered
+HIGHEST = 28  # pixels: the reader knows no higher digits
 LIKELY = 0.5  # probability from which a mark is rather there than not
 SAME = 0.45  # intersection over union of boxes that show one mark
 WITHIN = 0.7  # share of the smaller box's area: it lies within the other one
@@ -98,21 +99,32 @@ class Marks(NamedTuple):
 
 
 def find(
-    gray: np.ndarray, reader: Reader, sizes: Iterable[Size] | None = None
+    gray: np.ndarray, reader: Reader, sizes: Sequence[Size] | None = None
 ) -> Marks:
     """Return the Marks of a gray picture (H, W) uint8 with dark ink on light paper.
 
-    sizes: in which it is searched, those of `sizes_of` unless given. The marks are in
-    the order of `distinct`. Raises UserError as Reader.answers does.
+    sizes: in which it is searched, largest first, those of `sizes_of` unless given. The
+    picture is not enlarged further where half of the digits found would be higher than
+    any that the reader knows. The marks are in the order of `distinct`. Raises
+    UserError as Reader.answers does.
     """
     found = []
-    for size in sizes_of(gray.shape) if sizes is None else sizes:
+    for size in reversed(sizes_of(gray.shape) if sizes is None else sizes):
+        if size.scale > 1 and _usual_height(found) * size.scale > HIGHEST:
+            break
         picture = resized(gray, *size)
         marks = _inside(peaks(reader.answers(picture), BORDER), picture.shape)
         ratio = np.divide(gray.shape, picture.shape)[::-1]
         boxes = marks.boxes * np.tile(ratio, 2).astype(np.float32)
         found.append(marks._replace(boxes=boxes))
     return distinct(functools.reduce(Marks.joined, found))
+
+
+def _usual_height(found):
+    """Return the median height of the likely digits in a list of Marks, 0 without."""
+    digits = (marks.chosen(marks.are_digits) for marks in found)
+    heights = [one.boxes[one.confidences >= LIKELY, 3] for one in digits]
+    return float(np.median(np.concatenate(heights))) if any(map(len, heights)) else 0.0
 
 
 def sizes_of(shape: tuple[int, int]) -> list[Size]:
