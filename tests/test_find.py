@@ -104,6 +104,28 @@ def test_only_the_likeliest_of_neighbouring_cells_counts():
     assert len(find(np.full((400, 600), 255, np.uint8), reader).presence) == 1
 
 
+@pytest.mark.parametrize(
+    ("loop", "whole", "kept"),
+    [
+        (0.99, 0.8, "9"),
+        (0.99, 0.7, "0"),  # much surer: the larger one may be a frame
+        (0.6, 0.49, "0"),  # it is unlikely that there is a larger one
+        (0.5, 0.9, "9"),
+    ],
+)
+@pytest.mark.parametrize("height", [20, 26])  # of the loop; they overlap much, or more
+def test_the_loop_of_a_nine_is_no_zero(loop, whole, kept, height):
+    boxes = [(10, 10, 20, height), (10, 10, 20, 34)]
+    marks = distinct(marks_of(boxes, [loop, whole], "09"))
+    assert MARKS[marks.labels[0]] == kept and len(marks.boxes) == 1
+
+
+def test_a_digit_of_nearly_the_same_box_is_no_part():
+    boxes = [(10, 10, 20, 30), (10, 9, 20, 33)]
+    marks = distinct(marks_of(boxes, [0.9, 0.8], "53"))
+    assert [MARKS[label] for label in marks.labels] == ["5"]
+
+
 def test_nothing_is_found():
     marks = find(np.full((50, 60), 255, np.uint8), FakeReader([], (50, 60)))
     assert marks.boxes.shape == (0, 4) and marks.presence.shape == (0,)

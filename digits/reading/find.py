@@ -38,6 +38,8 @@ HIGHEST = 28  # pixels: the reader knows no higher digits
 LIKELY = 0.5  # probability from which a mark is rather there than not
 SAME = 0.45  # intersection over union of boxes that show one mark
 WITHIN = 0.7  # share of the smaller box's area: it lies within the other one
+LARGER = 1.15  # ratio of areas from which a digit may be a part of another one …
+AS_SURE = 0.8  # … that is at least so sure, times its own confidence
 LARGEST_LOGARITHM = 4  # of a mark's size to TYPICAL: an answer beyond it is clipped
 
 
@@ -204,19 +206,35 @@ def _inside(marks, shape):
 def distinct(marks: Marks) -> Marks:
     """Return Marks without those that others rule out.
 
-    Likely digits come first, the surest before the others, and then all else.
-    Of two at the same place the surer is kept. A digit within a digit is a part of it,
-    or the larger one is a frame: again the surer is kept, as of two signs. A sign
-    within a likely or surer digit is a part of that. But a digit within a sign's box
-    stays, as a slash leans over its neighbours.
+    Likely digits come first, the surest before the others, and then all else. A digit
+    within another one that is nearly as sure is a part of it, as a 9's loop is; if it
+    is much surer, the larger one is a frame. Of other marks at the same place, or
+    within each other, the surer is kept. A sign within a likely or surer digit is a
+    part of that. But a digit within a sign's box stays, as a slash leans over its
+    neighbours.
     """
     marks = marks.chosen(np.argsort(-marks.confidences, kind="stable"))
+    marks = marks.chosen(~_are_parts(marks))
     marks = marks.chosen(_without(marks.boxes, _are_same))
     are_likely = marks.are_digits & (marks.confidences >= LIKELY)
     marks = marks.chosen(np.argsort(~are_likely, kind="stable"))
     # `are_digits` is computed once here: texture gives millions of pairs.
     are_one = functools.partial(_are_one, marks.are_digits)
     return marks.chosen(_without(marks.boxes, are_one))
+
+
+def _are_parts(marks):
+    """Return whether marks are parts of larger digits, a mask (N,)."""
+    are_parts = np.zeros(len(marks.boxes), bool)
+    confidences, labels, are_digits = marks.confidences, marks.labels, marks.are_digits
+    for whole in np.flatnonzero(are_digits & (confidences >= LIKELY)):
+        may_be = are_digits & (labels != labels[whole])
+        may_be &= AS_SURE * confidences <= confidences[whole]
+        others = np.flatnonzero(may_be)
+        both, area, areas = overlaps(marks.boxes[whole], marks.boxes[others])
+        are_within = (both > WITHIN * areas) & (area > LARGER * areas)
+        are_parts[others[are_within]] = True
+    return are_parts
 
 
 def _without(boxes, rules_out):
