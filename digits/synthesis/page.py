@@ -34,6 +34,14 @@ from digits.synthesis.texts import number_text, plain
 PENS = 0.035, 0.13  # of a digit's height: the width of the stroke
 FINE = 2  # pixels of the drawing for each pixel of the piece, each way
 SHIFT = 4  # OpenCV draws at 16ths of a pixel
+NO_DIGIT = {  # the share of each kind of sheet without a digit
+    "word": 0.1,
+    "letters": 0.38,
+    "sign": 0.18,
+    "scribbles": 0.07,
+    "boxes": 0.12,
+    "print": 0.15,
+}
 RULED = 0.25  # share of the sheets that are ruled
 PRINTED = 0.25  # share of the sheets with printed words, where there is room
 CROPPED = 0.1  # share of the pieces of which a random part is shown only …
@@ -153,31 +161,38 @@ def one_digit(sheet: Sheet, hand: Hand) -> None:
 
 
 def no_digit(sheet: Sheet, hand: Hand) -> None:
-    """Write letters or signs, scribble, print frames or words, or leave it empty."""
+    """Write letters or signs, scribble, print boxes or words, or leave it empty."""
     random = sheet.random
-    kind = random.choice(6, p=(0.1, 0.38, 0.18, 0.07, 0.12, 0.15))
-    if kind > 2:  # nothing is written in the hand's size
+    kind = random.choice(list(NO_DIGIT), p=list(NO_DIGIT.values()))
+    if kind in ("scribbles", "boxes", "print"):  # not in the hand's size
         sheet.height = float(np.exp(random.uniform(*np.log(ALL_SIZES))))
-    if kind == 0:
+    if kind == "word":
         glyphs = hand.word(int(random.integers(2, 8)))
         sheet.write(glyphs, *random.uniform(0, [WIDTH / 2, HEIGHT / 2]))
-    elif kind == 1:
+    elif kind == "letters":
         for _ in range(random.choice([1, 1, 1, 2, 3])):
             sheet.write(hand.word(1), *random.uniform(0, [0.8 * WIDTH, HEIGHT / 2]))
-    elif kind == 2:
+    elif kind == "sign":
         lone_sign(sheet, hand)
-    elif kind == 3:
+    elif kind == "scribbles":
         for _ in range(random.integers(1, 4)):
             scribble(sheet)
-    elif kind == 4 and random.random() < 0.6:
-        small_boxes(sheet, hand)
-    elif kind == 5 and random.random() < 0.5:
+    elif kind == "boxes":
+        if random.random() < 0.6:
+            small_boxes(sheet, hand)
+        else:
+            frames(sheet)
+    elif random.random() < 0.5:  # print; the other half is blank
         print_words(sheet, 12)
-    elif kind == 4:
-        for _ in range(random.integers(1, 3)):
-            corner = random.uniform(0, [WIDTH, HEIGHT])
-            opposite = corner + random.uniform(5, [90, 50])
-            frame(sheet, np.concatenate([corner, opposite]))
+
+
+def frames(sheet: Sheet) -> None:
+    """Print one or two frames."""
+    random = sheet.random
+    for _ in range(random.integers(1, 3)):
+        corner = random.uniform(0, [WIDTH, HEIGHT])
+        opposite = corner + random.uniform(5, [90, 50])
+        frame(sheet, np.concatenate([corner, opposite]))
 
 
 def small_boxes(sheet: Sheet, hand: Hand) -> None:
