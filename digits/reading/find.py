@@ -224,16 +224,17 @@ def distinct(marks: Marks) -> Marks:
 
 
 def _are_parts(marks):
-    """Return whether marks are parts of larger digits, a mask (N,)."""
-    are_parts = np.zeros(len(marks.boxes), bool)
-    confidences, labels, are_digits = marks.confidences, marks.labels, marks.are_digits
-    for whole in np.flatnonzero(are_digits & (confidences >= LIKELY)):
-        may_be = are_digits & (labels != labels[whole])
-        may_be &= AS_SURE * confidences <= confidences[whole]
-        others = np.flatnonzero(may_be)
-        both, area, areas = overlaps(marks.boxes[whole], marks.boxes[others])
+    """Return whether marks are likely digits that are parts of larger ones, (N,)."""
+    likely = np.flatnonzero(marks.are_digits & (marks.confidences >= LIKELY))
+    digits, are_parts = marks.chosen(likely), np.zeros(len(marks.boxes), bool)
+    labels, confidences = digits.labels, digits.confidences
+    for whole, box in enumerate(digits.boxes):
+        both, area, areas = overlaps(box, digits.boxes)
         are_within = (both > WITHIN * areas) & (area > LARGER * areas)
-        are_parts[others[are_within]] = True
+        may_be = (labels != labels[whole]) & (
+            AS_SURE * confidences <= confidences[whole]
+        )
+        are_parts[likely[are_within & may_be]] = True
     return are_parts
 
 
