@@ -32,6 +32,7 @@ cluster = LazyModule("digits.terminal.cluster")
 many = LazyModule("digits.reading.many")
 
 MANY = 500  # pictures: from so many on, several processes are faster
+HOST, PORT = "127.0.0.1", 8000  # where --browser serves its page
 BAR_FROM = 100  # pictures: from so many on, a progress bar is shown
 INSTALLED = "read-digits"  # the name under which `pip install .` installs this script
 WRITABLE = (".bmp", ".jpg", ".jpeg", ".png", ".tif", ".tiff", ".webp")
@@ -139,7 +140,9 @@ def serve(args):
         from digits.browser import app
     except ModuleNotFoundError as error:
         raise UserError("--browser: pip install fastapi uvicorn") from error
-    app.serve(pipeline.load_networks(args.weights), args.host, args.port)
+    host = HOST if args.host is None else args.host
+    port = PORT if args.port is None else args.port
+    app.serve(pipeline.load_networks(args.weights), host, port)
 
 
 def parts_of(args):
@@ -269,15 +272,13 @@ def add_service_flags(parser):
     add(
         "--host",
         metavar="NAME",
-        default="127.0.0.1",
-        help="the name or address at which --browser serves the page",
+        help=f"the name or address at which --browser serves the page ({HOST})",
     )
     add(
         "--port",
         type=cli.number(int, 0, 65535),
         metavar="N",
-        default=8000,
-        help="its port, 0 for a free one",
+        help=f"its port, 0 for a free one ({PORT})",
     )
     add(
         "--export",
@@ -298,6 +299,8 @@ def check_flags(parser, args):
         parser.error("--dask: no --save_image, --show or - beside it")
     if args.append is not None and args.format != "json":
         parser.error("--append needs --json: there each picture has a line")
+    if not args.browser and (args.host is not None or args.port is not None):
+        parser.error("--host and --port say where --browser serves its page: add it")
     if args.browser and has_pictures:
         parser.error("--browser takes pictures on its page: name none here")
     ending = decode.ending_of(args.save_image or "")

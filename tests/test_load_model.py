@@ -551,6 +551,8 @@ def test_a_list_goes_on_where_its_output_ends(listed, capsys):
         (["--files_from", "x", "--show"], "--files_from: no pictures"),
         (["1.png", "--append", "x"], "--append needs --json"),
         (["--browser", "--files_from", "x"], "--browser takes pictures on its page"),
+        (["1.png", "--host", "localhost"], "--host and --port say where --browser"),
+        (["1.png", "--port", "0"], "--host and --port say where --browser"),
     ],
 )
 def test_flags_of_lists(flags, message, capsys):
