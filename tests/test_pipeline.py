@@ -329,6 +329,18 @@ def test_single_ignores_the_threshold():
     assert reading.rows == ["3"]
 
 
+def test_an_image_as_mnist_s_is_the_digit_networks_own():
+    image = np.zeros((28, 28, 3), np.uint8)
+    image[4:24, 12:16] = 255
+    networks = Networks(FakeClassifier((3, 0.75)), NeverAsked())
+    assert reading_of(image, networks).rows == ["3"]
+    found = FakeReader(written("8", x=10, y=4), (28, 28))
+    networks = Networks(FakeClassifier((3, 0.65)), found)
+    assert reading_of(image, networks).rows == ["8"]
+    networks = Networks(FakeClassifier((3, 0.75)), found)  # it is not in the middle
+    assert reading_of(np.roll(image, 5, axis=1), networks).rows == ["8"]
+
+
 SLASH = written("/")
 
 

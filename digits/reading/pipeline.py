@@ -31,7 +31,8 @@ from digits.reading.segment import Region, all_ink, joined, segment
 THRESHOLD = 0.5  # confidence below which something else is as likely
 UNSURE = 0.2  # probability that something is there, which is shown as left out
 SURE = 0.98  # confidence of the digit networks from which the reader is not asked …
-SURE_IN_SMALL = 0.9  # … and in small pictures, which they read better than it does
+SURE_IN_SMALL = 0.9  # … in small pictures, which they read better than it does …
+SURE_IN_MNIST = 0.7  # … and in images as MNIST's, from which they learned
 CHECKED = 1, 7  # they look like brackets, slashes and each other: the reader is asked
 SURELY_OTHER = 0.75  # its confidence from which another digit is believed
 HEIGHT = 22  # pixels: of a digit as the reader knows it well
@@ -202,7 +203,7 @@ def read_pictures(
                 yield reading
             elif (
                 only
-                and only.confidence >= max(_sure(reading.picture), least)
+                and only.confidence >= max(_sure(reading.picture, only.region), least)
                 and (single or not _is_other(reading.picture, only, networks.reader))
             ):
                 yield _with_marks(reading, _as_marks([only]))
@@ -244,7 +245,9 @@ def _is_small(picture):
     return max(picture.shape[:2]) < SMALL
 
 
-def _sure(picture):
+def _sure(picture, only: Region):
+    if is_mnist_image(only.ink):
+        return SURE_IN_MNIST
     return SURE_IN_SMALL if _is_small(picture) else SURE
 
 
