@@ -10,6 +10,7 @@ the confidence of the least certain digit; or "no digit".
 
 import contextlib
 import functools
+import itertools
 import os
 import subprocess
 import sys
@@ -33,6 +34,7 @@ many = LazyModule("digits.reading.many")
 
 MANY = 500  # pictures: from so many on, several processes are faster
 HOST, PORT = "127.0.0.1", 8000  # where --browser serves its page
+OF_BROWSER = {"browser", "host", "port", "weights", "export", "images"}  # its flags
 BAR_FROM = 100  # pictures: from so many on, a progress bar is shown
 INSTALLED = "read-digits"  # the name under which `pip install .` installs this script
 WRITABLE = (".bmp", ".jpg", ".jpeg", ".png", ".tif", ".tiff", ".webp")
@@ -303,6 +305,9 @@ def check_flags(parser, args):
         parser.error("--host and --port say where --browser serves its page: add it")
     if args.browser and has_pictures:
         parser.error("--browser takes pictures on its page: name none here")
+    for name, value in vars(args).items() if args.browser else ():
+        if name not in OF_BROWSER and value != parser.get_default(name):
+            parser.error(f"--browser: no --{name} beside it")
     ending = decode.ending_of(args.save_image or "")
     if ending and ending not in WRITABLE and not os.path.isdir(args.save_image):
         parser.error(f"--save_image: a picture ends in {', '.join(WRITABLE)}")
@@ -344,13 +349,13 @@ def read(args, read_parts, answered=None):
     networks = pipeline.load_networks(args.weights)
     unread = appended.skipped(pictures, answered, args.append) if answered else pictures
     results = readings(args, unread, total, options, networks)
-    begins = first_parts(read_parts)
-    remaining, target = iter(targets), None
+    begins, done = first_parts(read_parts), answered.count if answered else 0
+    remaining, target = itertools.islice(targets, done, None), None
     is_all_read = not (answered and answered.has_errors)
     if args.format == "csv":
         print(formats.csv_header())
     with Progress("Reading", total if total and total >= BAR_FROM else 0) as bar:
-        bar.update(answered.count if answered else 0)
+        bar.update(done)
         for result in results:
             is_first = result.page == 1 and result.part in begins
             target = next(remaining, None) if is_first else target

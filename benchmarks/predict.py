@@ -3,9 +3,8 @@
     python3 benchmarks/predict.py
 
 Beside each time is one that it is compared with: of the imports alone, of decoding, of
-the networks alone. A cold start may take 1.7 times its imports. The networks are run by
-ONNX Runtime and by cv2.dnn, in turn. Writes assets/results/predict.json. Memory is read
-from /proc, so it needs Linux.
+the networks alone. The networks are run by ONNX Runtime and by cv2.dnn, in turn. Writes
+assets/results/predict.json. Memory is read from /proc, so it needs Linux.
 """
 
 import contextlib
@@ -33,7 +32,6 @@ from digits.reading import pipeline
 from digits.terminal import cli
 
 COLD_STARTS = 25
-COLD_LIMIT = 1.7  # times the imports that a cold start may take
 PICTURE_REPEATS = 5  # times that a large picture is read
 SMALL, MANY = 10_000, 100_000  # pictures of 28x28 pixels
 RUNTIME_IMAGES, RUNTIME_ROUNDS = 2_000, 5
@@ -72,7 +70,6 @@ def cold_start():
     return {
         "median_seconds": medians,
         "ratio": round(medians["load_model"] / medians["imports"], 3),
-        "limit": COLD_LIMIT,
         "repeats": COLD_STARTS,
     }
 

@@ -15,10 +15,10 @@ from digits.model import model_file
 from digits.model.reader import (
     BORDER,
     CLASSES,
+    LOG_SIZE,
+    OFFSET,
     OUTPUTS,
-    PLACE,
     PRESENCE,
-    SIZE,
     STRIDE,
     TYPICAL,
 )
@@ -114,8 +114,8 @@ class FakeReader:
             cell[PRESENCE] = presence
             cell[CLASSES] = 0
             cell[CLASSES][int(label)] = self.class_logit
-            cell[PLACE] = (place + BORDER) / STRIDE - [column + 0.5, row + 0.5]
-            cell[SIZE] = np.log(np.array([width * across, height * down]) / TYPICAL)
+            cell[OFFSET] = (place + BORDER) / STRIDE - [column + 0.5, row + 0.5]
+            cell[LOG_SIZE] = np.log(np.array([width * across, height * down]) / TYPICAL)
         return answers
 
 
@@ -136,7 +136,7 @@ class CornerReader(FakeReader):
             middle[PRESENCE] = 0.5
             if self.marks:
                 scale = (picture.size / np.prod(self.shape)) ** 0.5
-                middle[SIZE] = np.log(self.marks[0][4] * scale / TYPICAL)
+                middle[LOG_SIZE] = np.log(self.marks[0][4] * scale / TYPICAL)
         return answers
 
 

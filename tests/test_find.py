@@ -4,7 +4,7 @@ import pytest
 
 from conftest import FakeReader
 from digits.model.classifier import DIGITS
-from digits.model.reader import MARKS, OUTPUTS, PRESENCE, SIZE
+from digits.model.reader import LOG_SIZE, MARKS, OUTPUTS, PRESENCE
 from digits.reading.find import (
     LOW,
     NARROWER,
@@ -97,7 +97,7 @@ def test_only_the_likeliest_of_neighbouring_cells_counts():
             answers[y, x + 1] = answers[y + 1, x] = answers[y, x]
             answers[y, x + 1, PRESENCE] = answers[y + 1, x, PRESENCE] = 2.9
             # Small boxes beside each other: nothing else would merge them.
-            answers[y : y + 2, x : x + 2, SIZE] = -3
+            answers[y : y + 2, x : x + 2, LOG_SIZE] = -3
             return answers
 
     reader = Reader([(3, 80, 200, 14, 20, 3.0)], (400, 600))

@@ -544,6 +544,18 @@ def test_a_list_goes_on_where_its_output_ends(listed, capsys):
     assert Path("out.jsonl").read_bytes() == whole
 
 
+def test_copies_keep_their_names_where_an_output_goes_on(capsys):
+    names = [str(ROOT / "assets" / "images" / name) for name in ("1a.jpg", "2a.jpg")]
+    command = [*names, "--json", "--append", "out.jsonl", "--save_image", "copies"]
+    assert load_model.main(command) == 0
+    first, second = Path("copies", "1a.png"), Path("copies", "2a.png")
+    drawn = second.read_bytes()
+    first.unlink()
+    second.unlink()
+    assert load_model.main(command) == 0  # the last one is read again
+    assert second.read_bytes() == drawn and not first.exists()
+
+
 @pytest.mark.parametrize(
     ("flags", "message"),
     [
@@ -553,6 +565,8 @@ def test_a_list_goes_on_where_its_output_ends(listed, capsys):
         (["--browser", "--files_from", "x"], "--browser takes pictures on its page"),
         (["1.png", "--host", "localhost"], "--host and --port say where --browser"),
         (["1.png", "--port", "0"], "--host and --port say where --browser"),
+        (["--browser", "--crop", "0,0,9,9"], "--browser: no --crop beside it"),
+        (["--browser", "--json"], "--browser: no --format beside it"),
     ],
 )
 def test_flags_of_lists(flags, message, capsys):

@@ -7,12 +7,12 @@ import cv2
 import numpy as np
 import pytest
 
-from digits.model.reader import MARKS, SIGNS
+from digits.model.reader import DIGIT_HEIGHTS, MARKS, SIGNS
 from digits.synthesis import page, pages, printed_words
 from digits.synthesis import sheet as sheets
 from digits.synthesis.hand import NO_MARK, Glyph, Hand, bounds, curve
 from digits.synthesis.page import HEIGHT, UNCERTAIN, WIDTH, Piece
-from digits.synthesis.sheet import OTHER_SIZES, SIZES, Sheet, bars, comb, frame
+from digits.synthesis.sheet import OTHER_SIZES, Sheet, bars, comb, frame
 from digits.synthesis.skeleton import Skeletons
 from digits.terminal import pool
 
@@ -147,7 +147,7 @@ def test_what_is_no_mark():
 
 def test_sizes_of_digits():
     drawn = [Sheet(np.random.default_rng(seed)) for seed in range(500)]
-    ranges = {True: [SIZES], False: OTHER_SIZES}
+    ranges = {True: [DIGIT_HEIGHTS], False: OTHER_SIZES}
     for sheet in drawn:
         allowed = ranges[bool(sheet.is_readable)]
         assert any(low <= sheet.height <= high for low, high in allowed)
@@ -243,7 +243,7 @@ def test_one_number_fits_on_the_sheet(examples):
         marked = [g.segments for g in sheet.glyphs if g.mark != NO_MARK]
         left, top, right, bottom = bounds(np.concatenate(marked))
         assert top > -0.1 and bottom < HEIGHT + 0.1
-        if sheet.height > SIZES[0]:
+        if sheet.height > DIGIT_HEIGHTS[0]:
             assert left > -0.1 and right < WIDTH + 0.1
 
 

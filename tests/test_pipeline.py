@@ -12,6 +12,7 @@ from digits import UserError
 from digits.model import model_file
 from digits.model.reader import MARKS
 from digits.reading import pipeline
+from digits.reading.decode import Part
 from digits.reading.ink import extract_ink
 from digits.reading.normalise import is_mnist_image, normalise
 from digits.reading.pipeline import (
@@ -327,6 +328,25 @@ def test_single_ignores_the_threshold():
     networks = Networks(FakeClassifier((3, 0.985)), NeverAsked())
     reading = reading_of(with_bars(*LONE_BAR), networks, threshold=1, single=True)
     assert reading.rows == ["3"]
+
+
+@pytest.mark.parametrize(
+    ("most", "numbers"), [(None, [1, 1, 2, 2, 3, 3]), (2, [1, 1, 2, 2]), (1, [1, 1])]
+)
+def test_most_pages_of_a_file(most, numbers, monkeypatch):
+    cv2.imwritemulti("scan.tif", [with_bars(*LONE_BAR)] * 3)
+    decoded, decode = [], pipeline.pages
+
+    def counted(path, parts):
+        for page in decode(path, parts):
+            decoded.append(page.number)
+            yield page
+
+    monkeypatch.setattr(pipeline, "pages", counted)
+    networks = Networks(FakeClassifier((3, 0.985)), NeverAsked())
+    parts = [Part(name, 0, 0, 1, 1, in_shares=True) for name in ("one", "two")]
+    found = read_pictures(["scan.tif"], networks, 0.5, parts=parts, most_pages=most)
+    assert [reading.page for reading in found] == numbers == decoded
 
 
 def test_an_image_as_mnist_s_is_the_digit_networks_own():

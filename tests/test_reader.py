@@ -6,12 +6,12 @@ from digits import UserError
 from digits.model.reader import (
     BORDER,
     CLASSES,
+    LOG_SIZE,
     MARKS,
     MULTIPLE,
+    OFFSET,
     OUTPUTS,
-    PLACE,
     PRESENCE,
-    SIZE,
     STRIDE,
     Reader,
     bordered,
@@ -51,7 +51,7 @@ def means(stride=STRIDE, outputs=OUTPUTS, factor=1.0, kind=FLOAT):
 
 def test_the_outputs_are_named_one_by_one():
     names = np.full(OUTPUTS, -1)
-    for name, place in enumerate((PRESENCE, CLASSES, PLACE, SIZE)):
+    for name, place in enumerate((PRESENCE, CLASSES, OFFSET, LOG_SIZE)):
         assert (names[place] == -1).all()
         names[place] = name
     assert np.bincount(names).tolist() == [1, len(MARKS), 2, 2]

@@ -16,11 +16,11 @@ from digits.model.classifier import DIGITS
 from digits.model.reader import (
     BORDER,
     CLASSES,
+    LOG_SIZE,
     MARKS,
+    OFFSET,
     OUTPUTS,
-    PLACE,
     PRESENCE,
-    SIZE,
     STRIDE,
     TYPICAL,
     Reader,
@@ -59,8 +59,8 @@ def perfect(marks):
                 certain, key=lambda mark: np.hypot(*(mark[1:3] / STRIDE - middle))
             )
             cell[CLASSES][int(nearest[0])] = SURE
-            cell[PLACE] = nearest[1:3] / STRIDE - middle
-            cell[SIZE] = np.log(nearest[3:5] / TYPICAL)
+            cell[OFFSET] = nearest[1:3] / STRIDE - middle
+            cell[LOG_SIZE] = np.log(nearest[3:5] / TYPICAL)
     for mark in certain:
         answers[int(mark[2] // STRIDE), int(mark[1] // STRIDE), PRESENCE] = SURE
     return answers
@@ -139,7 +139,7 @@ def test_the_right_answer_costs_nothing_and_is_read_as_the_marks(marks):
     np.testing.assert_allclose(read[read[:, 0].argsort()], expected, atol=1e-4)
 
 
-@pytest.mark.parametrize("output", [PRESENCE, CLASSES, PLACE, SIZE])
+@pytest.mark.parametrize("output", [PRESENCE, CLASSES, OFFSET, LOG_SIZE])
 def test_each_wrong_output_costs(output):
     own = marks_of(CLOSE)[0]
     answers = perfect(own)
@@ -257,7 +257,7 @@ def test_local_contrast_against_numpy(examples):
     squares = surroundings((cells**2).mean(axis=(1, 3)))
     deviation = np.sqrt(surroundings(np.maximum(squares - mean**2, 0)))
     mean, deviation = (np.kron(a, np.ones((STRIDE, STRIDE))) for a in (mean, deviation))
-    expected = (pixels - mean) / (deviation + reader.FAINTEST)
+    expected = (pixels - mean) / (deviation + reader.LEAST_CONTRAST)
     found = reader.LocalContrast()(np.float32(pixels[None, ..., None]))
     np.testing.assert_allclose(found[0, ..., 0], expected, atol=2e-3)
 
@@ -381,7 +381,7 @@ class Overconfident:
             logits = random.normal(0, 2, len(MARKS))
             cell = self.answers[index, 5, column]
             cell[PRESENCE], cell[CLASSES] = 3 * presence, 2 * logits
-            cell[SIZE] = np.log(np.array([12, 18]) / TYPICAL)
+            cell[LOG_SIZE] = np.log(np.array([12, 18]) / TYPICAL)
             if random.random() < 1 / (1 + np.exp(-presence)):
                 shares = np.exp(logits) / np.exp(logits).sum()
                 label = random.choice(len(MARKS), p=shares)
@@ -494,7 +494,7 @@ def test_the_distance_is_least_where_answers_are_the_same():
     random = np.random.default_rng(0)
     answers = perfect(marks_of(CLOSE)[0])[None] / 4  # not quite sure
     same = float(reader.distance(answers, answers))
-    for part in (PRESENCE, CLASSES, PLACE, SIZE):
+    for part in (PRESENCE, CLASSES, OFFSET, LOG_SIZE):
         other = answers.copy()
         other[..., part] += random.normal(0, 1, other[..., part].shape)
         assert float(reader.distance(other, answers)) > same

@@ -8,7 +8,6 @@ described at /openapi.json. Pictures never leave the machine.
 
 import asyncio
 import base64
-import itertools
 import json
 import logging
 import os
@@ -75,9 +74,9 @@ class Service:
                 threshold,
                 single,
                 may_be_turned=may_be_turned,
+                most_pages=most_pages,
             )
-            first = itertools.islice(found, most_pages)
-            return [reading._replace(file="picture") for reading in first]
+            return [reading._replace(file="picture") for reading in found]
 
 
 def application(networks: pipeline.Networks, token: str, host: str) -> FastAPI:

@@ -23,9 +23,8 @@ ACTIVATIONS = [
     "tanh",
     "sigmoid",
 ]
-RESULTS = (
-    16 << 20
-)  # bytes: more than the results, figures and checkpoints of a network take
+# Bytes: more than the results, figures and checkpoints of a network take.
+RESULTS = 16 << 20
 # Of a flag that is 0 or 1; without a value it is 1.
 SWITCH = {"type": int, "nargs": "?", "const": 1, "choices": (0, 1)}
 

@@ -15,7 +15,8 @@ from digits import UserError
 from digits.model.session import GRAPH_ERRORS, open_session, run
 
 DIGITS = "0123456789"  # classes of every network
-NO_DIGIT = "-"  # the eleventh class, which a network may have: non-digits
+NO_DIGIT = "-"  # the eleventh class, which a network may have: non-digits …
+NO_DIGIT_LABEL = len(DIGITS)  # … and its number
 CLEAR = 0.98  # confidence of a quick answer that counts (docs/RECIPE.md)
 BATCH = 128  # images that a network is given at once: bounds the memory
 

@@ -55,9 +55,8 @@ def open_hdf5(path: str | Path) -> Iterator[h5py.File]:
     try:
         if is_archive(path):
             raise UserError(
-                f"{path}: a Keras archive; make a model file of it with: python3 "
-                "CNN_MNIST.py --load_model 1 --save_model 1 --save_weights "
-                + shlex.quote(str(path))
+                f"{path}: a Keras archive; make a model file of it with: "
+                + _conversion_of(path)
             )
         if not h5py.is_hdf5(path):
             raise UserError(
@@ -125,8 +124,8 @@ def read_graph(file: h5py.File, path: str | Path) -> bytes:
     kind = keras_kind(file)
     if kind and ONNX not in file:
         raise UserError(
-            f"{path}: Keras {kind} without the ONNX graph; add it with: python3 "
-            f"CNN_MNIST.py --load_model 1 --save_model 1 --save_weights {path}"
+            f"{path}: Keras {kind} without the ONNX graph; add it with: "
+            + _conversion_of(path)
         )
     onnx = read_bytes(file, ONNX)
     if not onnx:
@@ -135,6 +134,12 @@ def read_graph(file: h5py.File, path: str | Path) -> bytes:
             "with tf_cnn.py"
         )
     return onnx
+
+
+def _conversion_of(path):
+    """Return the command that makes a model file of Keras's file at `path`."""
+    flags = "--load_model 1 --save_model 1 --save_weights"
+    return f"python3 CNN_MNIST.py {flags} {shlex.quote(str(path))}"
 
 
 def read_bytes(file: h5py.File, path: str) -> bytes:

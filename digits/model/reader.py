@@ -17,17 +17,19 @@ from digits.model.session import GRAPH_ERRORS, open_session, run
 
 SIGNS = ".,-+/:\N{MULTIPLICATION SIGN}\N{DIVISION SIGN}=()"
 MARKS = DIGITS + SIGNS  # the classes
+DIGIT_HEIGHTS = 16, 28  # pixels: of the digits that it knows
 STRIDE = 4  # pixels of a cell, each way
 MULTIPLE = 8  # a picture's sides are multiples of it
 TYPICAL = 24  # pixels: a size is answered as the logarithm of its ratio to this
 BORDER = 8  # pixels of more paper around a picture
 PAPER_WINDOW = 15  # pixels: wider than a stroke
-# What is answered for a cell: the logit of presence, the logits of the classes, x and y
-# of the mark's middle from the cell's in cells, and the logarithms of width and height.
+# What is answered for a cell: the logit of presence (objectness), the logits of the
+# classes, x and y of the mark's middle from the cell's in cells, and the logarithms of
+# width and height.
 PRESENCE = 0
 CLASSES = slice(1, 1 + len(MARKS))
-PLACE = slice(-4, -2)
-SIZE = slice(-2, None)
+OFFSET = slice(-4, -2)
+LOG_SIZE = slice(-2, None)
 OUTPUTS = 1 + len(MARKS) + 4
 
 

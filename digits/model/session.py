@@ -17,7 +17,7 @@ from digits.model import graph
 from digits.terminal import pool
 
 WEIGHTS_FOLDER = "session.model_external_initializers_file_folder_path"
-MOST_MEMORY = 1 << 30  # bytes; a page of 50 megapixels takes less than half
+MOST_MEMORY = 1 << 30  # bytes; a picture of 2,000x2,000 pixels takes less than half
 # Of the processor's time that a run may take, and more for each pixel. Ours take less
 # than 1 µs a pixel.
 MOST_SECONDS, SECONDS_A_PIXEL = 2.0, 20e-6

@@ -21,7 +21,7 @@ BEGINNING = b'{"file": "'  # of every line
 
 
 class Answered(NamedTuple):
-    """What a file has answers of, but for its last picture: some of its may be missing.
+    """The pictures that a file answers but the last: its lines may be incomplete.
 
     count: how many pictures; digest: of their names, in order; has_errors: whether one
     of them could not be read; end: of their lines, in bytes; last: the last picture's

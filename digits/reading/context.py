@@ -1,4 +1,4 @@
-"""What the place of a mark tells of it: no number begins with a slash.
+"""What the place of a mark tells of it: no row of digits begins with a slash.
 
 Long slanted 1s look like slashes and closing brackets. Those stand behind a digit.
 """

@@ -117,13 +117,11 @@ class Page(NamedTuple):
 
 
 def pages(path: str | Path, parts: Sequence[Part] = WHOLE) -> Iterator[Page]:
-    """Yield the pages of a file, at least one; each is decoded when it is asked for.
+    """Yield a Page for each part of each page of a file, decoded when it is asked for.
 
-    Of each page there are as many as there are `parts`.
-
-    The path STDIN stands for standard input.
-    A file or a page that cannot be read gives a Page with an error. The pages after it
-    are still found, unless their place in the file is lost.
+    There is at least one. The path STDIN stands for standard input. A file or a page
+    that cannot be read gives a Page with an error. The pages after it are still found,
+    unless their place in the file is lost.
     """
     try:
         uprights = _uprights(_read(path))

@@ -1,7 +1,7 @@
 """Find the digits and signs of a picture with the reader of pages.
 
-The reader knows digits of 16 to 28 pixels' height (digits.synthesis.sheet). The picture
-is searched in several sizes, and of what is found at one place the surest counts.
+The reader knows digits of certain heights, so a picture is searched in several sizes.
+Of what is found at one place the surest counts (non-maximum suppression).
 """
 
 import functools
@@ -18,9 +18,10 @@ from digits.model.classifier import DIGITS
 from digits.model.reader import (
     BORDER,
     CLASSES,
-    PLACE,
+    DIGIT_HEIGHTS,
+    LOG_SIZE,
+    OFFSET,
     PRESENCE,
-    SIZE,
     STRIDE,
     TYPICAL,
     Reader,
@@ -30,11 +31,10 @@ LOW = 48  # pixels: a picture that is less high or wide is also enlarged
 LEAST_SIDE = 16  # pixels of the smallest size
 LARGE = 500_000  # pixels: to save time, the size after a larger one is much smaller
 LARGE_STEP = 0.5  # ratio of that size to the larger one
-STEPS = 4  # other sizes until a picture is half as high
+SIZES_PER_HALVING = 4  # other sizes until a picture is half as high
 NARROWER = 0.85  # aspect of every other size: the reader knows few wide hands
 THICKENED = 0.5  # width of the erosion before shrinking, in pixels of the smaller size
-FAINTEST = 0.05  # probability: what is less likely a mark is not considered
-HIGHEST = 28  # pixels: the reader knows no higher digits
+LEAST_PRESENCE = 0.05  # probability: what is less likely a mark is not considered
 LIKELY = 0.5  # probability from which a mark is rather there than not
 SAME = 0.45  # intersection over union of boxes that show one mark
 WITHIN = 0.7  # share of the smaller box's area: it lies within the other one
@@ -112,7 +112,7 @@ def find(
     """
     found = []
     for size in reversed(sizes_of(gray.shape) if sizes is None else sizes):
-        if size.scale > 1 and _usual_height(found) * size.scale > HIGHEST:
+        if size.scale > 1 and _usual_height(found) * size.scale > DIGIT_HEIGHTS[1]:
             break
         picture = resized(gray, *size)
         marks = _inside(peaks(reader.answers(picture), BORDER), picture.shape)
@@ -148,7 +148,8 @@ def sizes_from(scale: float) -> Iterator[Size]:
     The first has that scale and an aspect of 1, every other one is narrower.
     """
     for number in itertools.count():
-        yield Size(scale * 0.5 ** (number / STEPS), NARROWER if number % 2 else 1.0)
+        aspect = NARROWER if number % 2 else 1.0
+        yield Size(scale * 0.5 ** (number / SIZES_PER_HALVING), aspect)
 
 
 def resized(gray: np.ndarray, scale: float, aspect: float = 1.0) -> np.ndarray:
@@ -177,12 +178,12 @@ def peaks(answers: np.ndarray, border: int) -> Marks:
     above and to the left of the picture the cells begin.
     """
     presence = answers[..., PRESENCE]
-    least = np.log(FAINTEST / (1 - FAINTEST))
+    least = np.log(LEAST_PRESENCE / (1 - LEAST_PRESENCE))
     is_peak = presence >= np.maximum(cv2.dilate(presence, SQUARE), least)
     y, x = np.nonzero(is_peak)
     cells = answers[y, x]
-    middles = STRIDE * (np.column_stack([x, y]) + 0.5 + cells[:, PLACE]) - border
-    logarithms = np.clip(cells[:, SIZE], -LARGEST_LOGARITHM, LARGEST_LOGARITHM)
+    middles = STRIDE * (np.column_stack([x, y]) + 0.5 + cells[:, OFFSET]) - border
+    logarithms = np.clip(cells[:, LOG_SIZE], -LARGEST_LOGARITHM, LARGEST_LOGARITHM)
     sides = TYPICAL * np.exp(logarithms)
     logits = cells[:, CLASSES] - cells[:, CLASSES].max(axis=1, keepdims=True)
     probabilities = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
@@ -204,14 +205,16 @@ def _inside(marks, shape):
 
 
 def distinct(marks: Marks) -> Marks:
-    """Return Marks without those that others rule out.
+    """Return Marks without those that others rule out: likely digits, then all else.
 
-    Likely digits come first, the surest before the others, and then all else. A digit
-    within another one that is nearly as sure is a part of it, as a 9's loop is; if it
-    is much surer, the larger one is a frame. Of other marks at the same place, or
-    within each other, the surer is kept. A sign within a likely or surer digit is a
-    part of that. But a digit within a sign's box stays, as a slash leans over its
-    neighbours.
+    Each kind is sorted by confidence. These are ruled out in turn:
+
+    1. A likely digit within a larger likely one that is nearly as sure: it is a part of
+       that, as a 9's loop is. (A frame that looks like a 0 is much less sure.)
+    2. Of two marks at the same place, the less sure one.
+    3. Of two digits or two signs, one within the other, the one that comes later, and a
+       sign within a digit that comes before it. A digit within a sign's box stays: a
+       slash leans over its neighbours.
     """
     marks = marks.chosen(np.argsort(-marks.confidences, kind="stable"))
     marks = marks.chosen(~_are_parts(marks))

@@ -29,7 +29,7 @@ from digits.reading.normalise import is_mnist_image
 from digits.reading.segment import Region, all_ink, joined, segment
 
 THRESHOLD = 0.5  # confidence below which something else is as likely
-UNSURE = 0.2  # probability that something is there, which is shown as left out
+UNSURE = 0.2  # presence from which a digit that is left out is shown as unsure
 SURE = 0.98  # confidence of the digit networks from which the reader is not asked …
 SURE_IN_SMALL = 0.9  # … in small pictures, which they read better than it does …
 SURE_IN_MNIST = 0.7  # … and in images as MNIST's, from which they learned
@@ -181,6 +181,7 @@ def read_pictures(
     single: bool = False,
     parts: Sequence[Part] = WHOLE,
     may_be_turned: bool = True,
+    most_pages: int | None = None,
 ) -> Iterator[Reading]:
     """Yield a Reading for each part of each page of each path, in order.
 
@@ -188,9 +189,14 @@ def read_pictures(
     exactly one digit, so the likeliest one counts, below `threshold` too. A picture
     that cannot be decoded gives a Reading with an error. parts: of each page, all of it
     unless given; may_be_turned: whether a picture on its side or upside down is read
-    upright.
+    upright; most_pages: of each file, all unless given.
     """
-    unread = (_unread(path, page) for path in paths for page in pages(path, parts))
+    most = None if most_pages is None else most_pages * len(parts)
+    unread = (
+        _unread(path, page)
+        for path in paths
+        for page in itertools.islice(pages(path, parts), most)
+    )
     least = 0 if single else threshold
     # One step for all pictures, then the next, is faster than picture by picture.
     while batch := list(itertools.islice(unread, PICTURES_AT_ONCE)):

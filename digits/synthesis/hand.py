@@ -14,9 +14,9 @@ from digits.model.reader import MARKS
 from digits.synthesis import forms
 from digits.synthesis.strokes import LETTERS, LIKE_DIGITS, parse, smooth
 
-OWN_FORMS = 0.45  # share of a writer's digits with a form of forms.DIGITS, not MNIST's
+DRAWN_FORMS = 0.45  # share of a writer's digits of forms.DIGITS, not of MNIST's
 BLENDED = 0.3  # share of those whose form lies between two of them
-MORE_OWN_FORMS = {"1": 0.75, "7": 0.65}  # which differ most between schools
+MORE_DRAWN_FORMS = {"1": 0.75, "7": 0.65}  # which differ most between schools
 CROSSED = 0.3  # share of MNIST's 7s that get a bar
 SMALL_ZEROS = 0.15  # share of writers whose zeros are smaller than other digits …
 ZERO = 0.45, 0.9  # … by so much
@@ -154,21 +154,21 @@ class Hand:
         A writer has for each digit either a drawn form or MNIST's digits.
         """
         random = self.random
-        share = MORE_OWN_FORMS.get(character, OWN_FORMS)
+        share = MORE_DRAWN_FORMS.get(character, DRAWN_FORMS)
         own, number = self.habits.setdefault(
             character, (random.random() < share, int(random.integers(1 << 30)))
         )
         if random.random() > HABIT:
             number = int(random.integers(1 << 30))
         if own or character not in DIGITS:
-            return self.own_form(character, number)
+            return self.drawn_form(character, number)
         alternatives = self.skeletons[int(character)]
         digit = alternatives[number % len(alternatives)]
         if character == "7" and random.random() < CROSSED:
             return np.concatenate([digit, self.bar(digit)])
         return digit
 
-    def own_form(self, character: str, number: int) -> np.ndarray:
+    def drawn_form(self, character: str, number: int) -> np.ndarray:
         """Return a drawn form of a digit or sign, or one between two of a digit.
 
         number: tells which.

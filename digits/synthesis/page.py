@@ -11,7 +11,7 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-from digits.model.reader import SIGNS, with_paper
+from digits.model.reader import DIGIT_HEIGHTS, SIGNS, with_paper
 from digits.synthesis import scan
 from digits.synthesis.hand import Hand, bounds, extent
 from digits.synthesis.printed_words import drawn_words
@@ -19,7 +19,6 @@ from digits.synthesis.sheet import (
     ALL_SIZES,
     HEIGHT,
     OTHER_SIZES,
-    SIZES,
     WIDTH,
     Sheet,
     circle,
@@ -34,7 +33,7 @@ from digits.synthesis.texts import number_text, plain
 PENS = 0.035, 0.13  # of a digit's height: the width of the stroke
 FINE = 2  # pixels of the drawing for each pixel of the piece, each way
 SHIFT = 4  # OpenCV draws at 16ths of a pixel
-NO_DIGIT = {  # the share of each kind of sheet without a digit
+EMPTY_SHEETS = {  # the share of each kind of sheet without a digit
     "word": 0.1,
     "letters": 0.38,
     "sign": 0.18,
@@ -108,7 +107,7 @@ def one_number(sheet: Sheet, hand: Hand) -> None:
     size = box[2:] - box[:2]
     if sheet.is_readable:
         fitting = min(0.98 * WIDTH / size[0], 0.98 * HEIGHT / size[1])
-        sheet.height = max(SIZES[0], min(sheet.height, fitting))
+        sheet.height = max(DIGIT_HEIGHTS[0], min(sheet.height, fitting))
     height = sheet.height
     spare = np.array([WIDTH, HEIGHT]) - height * size
     corner = random.uniform(0, 1, 2) * spare - height * box[:2]
@@ -163,7 +162,7 @@ def one_digit(sheet: Sheet, hand: Hand) -> None:
 def no_digit(sheet: Sheet, hand: Hand) -> None:
     """Write letters or signs, scribble, print boxes or words, or leave it empty."""
     random = sheet.random
-    kind = random.choice(list(NO_DIGIT), p=list(NO_DIGIT.values()))
+    kind = random.choice(list(EMPTY_SHEETS), p=list(EMPTY_SHEETS.values()))
     if kind in ("scribbles", "boxes", "print"):  # not in the hand's size
         sheet.height = float(np.exp(random.uniform(*np.log(ALL_SIZES))))
     if kind == "word":

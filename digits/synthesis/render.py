@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 
 from digits.image import SIZE
+from digits.model.classifier import NO_DIGIT_LABEL
 from digits.reading.ink import extract_ink
 from digits.reading.normalise import normalise
 from digits.reading.segment import segment
@@ -20,7 +21,6 @@ from digits.synthesis.pens import SIDE, written
 from digits.terminal import pool
 from digits.terminal.progress import Progress
 
-NOT_A_DIGIT = 10  # the label of junk, after those of the digits
 JUNK_SHARE = 0.35  # of the examples
 # The share of each kind of junk.
 LETTER, SCRIBBLE, BLOT, HALF, PAIR, BLANK = 0.5, 0.1, 0.1, 0.1, 0.15, 0.05
@@ -39,9 +39,9 @@ def render(
 
     images: (N, 28, 28) uint8 and labels: (N,) of MNIST. A digit or junk is rendered for
     each of them. What reading does not find is left out, so that M <= N are returned:
-    (M, 28, 28) uint8 and (M,) uint8, NOT_A_DIGIT for junk. seed: alone decides what is
-    drawn, whatever the number of processes; progress: called with how many images of N
-    were rendered since the last call.
+    (M, 28, 28) uint8 and (M,) uint8, NO_DIGIT_LABEL for junk. seed: alone decides what
+    is drawn, whatever the number of processes; progress: called with how many images of
+    N were rendered since the last call.
     """
     chunks = [
         (images[start:][:CHUNK], labels[start:][:CHUNK], [*seed, start])
@@ -84,7 +84,7 @@ def _render(chunk):
         ink, label = example(images, labels, index, random)
         image = read_back(ink, random)
         # A digit whose ink vanished was read as blank paper: its image is no digit.
-        if image is not None and (ink.any() or label == NOT_A_DIGIT):
+        if image is not None and (ink.any() or label == NO_DIGIT_LABEL):
             rendered.append((image, label))
     return (
         np.array([image for image, _ in rendered], np.uint8).reshape(-1, SIZE, SIZE),
@@ -115,7 +115,7 @@ def example(
         ink = junk.pair(images[two], labels[two], random)
     else:
         ink = np.zeros((SIDE, SIDE), np.uint8)
-    return ink, NOT_A_DIGIT
+    return ink, NO_DIGIT_LABEL
 
 
 def read_back(ink: np.ndarray, random: np.random.Generator) -> np.ndarray | None:

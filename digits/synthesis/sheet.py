@@ -5,11 +5,11 @@ Lengths are pixels of the piece that shows the sheet. A box is left, top, right,
 
 import numpy as np
 
+from digits.model.reader import DIGIT_HEIGHTS
 from digits.synthesis.hand import NO_MARK, Glyph, bounds, curve
 from digits.synthesis.printed_words import PrintedWord, box_of, random_word
 
 WIDTH, HEIGHT = 112, 40  # of a piece
-SIZES = 16, 28  # the height of a digit that is read
 OFF_SIZE = 0.2  # share of the sheets whose digits are smaller or larger:
 OTHER_SIZES = (5, 12), (38, 110)
 ALL_SIZES = OTHER_SIZES[0][0], OTHER_SIZES[1][1]  # of sheets without a digit
@@ -32,7 +32,7 @@ class Sheet:
         self.random = random
         # Digits of other sizes are no marks: a picture is searched in several sizes.
         self.is_readable = random.random() >= OFF_SIZE
-        sizes = SIZES if self.is_readable else OTHER_SIZES[random.integers(2)]
+        sizes = DIGIT_HEIGHTS if self.is_readable else OTHER_SIZES[random.integers(2)]
         self.height = float(np.exp(random.uniform(*np.log(sizes))))
         self.glyphs: list[Glyph] = []
         self.printing: list[np.ndarray] = []

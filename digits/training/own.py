@@ -21,7 +21,7 @@ from digits.experiment import results
 from digits.labels import Labelled
 from digits.model import model_file
 from digits.model.calibration import negative_log_likelihood
-from digits.model.classifier import Classifier
+from digits.model.classifier import NO_DIGIT_LABEL, Classifier
 from digits.model.reader import Reader
 from digits.reading.pipeline import THRESHOLD, Networks, load_networks, read_pictures
 from digits.synthesis.pages import NOTHING, pieces
@@ -38,7 +38,7 @@ from digits.training import (
 )
 from digits.training.ensemble import Ensemble, images_in_view
 from digits.training.optimizer import OneCycle
-from digits.training.own_pictures import NO_DIGIT_LABEL, Example
+from digits.training.own_pictures import Example
 
 MANY = 40  # pictures of which a part is kept back; of fewer, each half in turn
 KEPT_BACK = 4  # one in so many
@@ -400,8 +400,7 @@ def count_right(pictures: Sequence[Labelled], networks: Networks) -> int:
     paths = [picture.path for picture in pictures]
     right = 0
     # As labels do, other pages of a file do not count.
-    found = read_pictures(paths, networks, THRESHOLD)
-    readings = (reading for reading in found if reading.page == 1)
+    readings = read_pictures(paths, networks, THRESHOLD, most_pages=1)
     for picture, reading in zip(pictures, readings, strict=True):
         expected = picture.reading.replace(" ", "")
         right += "/".join(reading.rows).replace(" ", "") == expected

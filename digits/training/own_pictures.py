@@ -16,8 +16,8 @@ from digits import UserError, labels
 from digits.labels import Labelled
 from digits.mnist import Dataset
 from digits.model import model_file
-from digits.model.classifier import DIGITS
-from digits.model.reader import Reader, with_paper
+from digits.model.classifier import DIGITS, NO_DIGIT_LABEL
+from digits.model.reader import DIGIT_HEIGHTS, Reader, with_paper
 from digits.reading import layout
 from digits.reading.decode import decode
 from digits.reading.find import LIKELY, Marks, find, resized
@@ -26,12 +26,11 @@ from digits.reading.normalise import normalise
 from digits.reading.segment import segment
 from digits.synthesis.page import HEIGHT, MOST_MARKS, WIDTH, visible
 from digits.synthesis.pages import NOTHING
-from digits.synthesis.sheet import OTHER_SIZES, SIZES
+from digits.synthesis.sheet import OTHER_SIZES
 from digits.terminal.progress import Progress
 
 FEWEST = 10  # pictures from which something is learned
 LEAST_ADDED = 2_500  # images beside MNIST's 55,000
-NO_DIGIT_LABEL = len(DIGITS)  # of an image, after those of the digits
 OFF_SIZE = 0.15  # share of the pieces whose digits are of OTHER_SIZES
 
 
@@ -168,7 +167,7 @@ def _piece(example, random):
     digits = example.marks[example.marks[:, 0] < len(DIGITS)]
     typical = np.median(digits[:, 4]) if len(digits) else min(example.gray.shape)
     is_readable = random.random() >= OFF_SIZE
-    sizes = SIZES if is_readable else OTHER_SIZES[random.integers(2)]
+    sizes = DIGIT_HEIGHTS if is_readable else OTHER_SIZES[random.integers(2)]
     scale = np.exp(random.uniform(*np.log(sizes))) / typical
     middle = np.divide(example.gray.shape[::-1], 2)
     if len(example.marks):

@@ -25,10 +25,10 @@ from digits.model.calibration import fit_temperature
 from digits.model.classifier import DIGITS
 from digits.model.reader import (
     CLASSES,
+    LOG_SIZE,
+    OFFSET,
     OUTPUTS,
-    PLACE,
     PRESENCE,
-    SIZE,
     STRIDE,
     TYPICAL,
 )
@@ -42,7 +42,7 @@ from digits.training.optimizer import OneCycle, muon
 FILTERS = 24, 64, 96, 64
 RESIDUALS = 5, 3  # blocks at a quarter of the picture's size, and at an eighth
 WINDOW = 9  # cells: the surroundings from which a pixel's contrast is judged
-FAINTEST = 3.0  # of 255: contrast that is not enlarged further
+LEAST_CONTRAST = 3.0  # of 255: contrast that is not enlarged further
 RARE = -4.0  # logit of presence at first: few cells hold a mark's middle
 NEAR = 1.2  # cells from a mark's middle: so near, presence is neither right nor wrong …
 NEAR_WEIGHT = 0.3  # … and class, place and size count so much
@@ -82,7 +82,7 @@ class LocalContrast(keras.layers.Layer):
         squares = self._surroundings(squares)
         variance = self._surroundings(ops.maximum(squares - ops.square(mean), 0))
         deviation = enlarged(ops.sqrt(variance), STRIDE)
-        return (pixels - enlarged(mean, STRIDE)) / (deviation + FAINTEST)
+        return (pixels - enlarged(mean, STRIDE)) / (deviation + LEAST_CONTRAST)
 
     @staticmethod
     def _surroundings(cells):
@@ -223,7 +223,7 @@ def loss_of(answers: tf.Tensor, marks: tf.Tensor) -> tf.Tensor:
     )
     place = right.mark[..., 1:3] / STRIDE - middles
     size = tf.math.log(tf.maximum(right.mark[..., 3:5], 1.0) / TYPICAL)
-    gaps = tf.abs(answers[..., PLACE] - place) + tf.abs(answers[..., SIZE] - size)
+    gaps = tf.abs(answers[..., OFFSET] - place) + tf.abs(answers[..., LOG_SIZE] - size)
     weight = tf.maximum(present, NEAR_WEIGHT * near)
     details = weight * (which + SIZE_WEIGHT * tf.reduce_sum(gaps, axis=-1))
     return presence / (tf.reduce_sum(present) + 1) + tf.reduce_sum(details) / (
@@ -243,7 +243,7 @@ def distance(answers: tf.Tensor, others: tf.Tensor) -> tf.Tensor:
     )
     gaps = sum(
         tf.reduce_sum(tf.abs(answers[..., part] - others[..., part]), axis=-1)
-        for part in (PLACE, SIZE)
+        for part in (OFFSET, LOG_SIZE)
     )
     details = present * (which + SIZE_WEIGHT * gaps)
     return tf.reduce_sum(presence + details) / (tf.reduce_sum(present) + 1)
@@ -299,11 +299,11 @@ def _moved_marks(marks, matrix, middle, shift):
 def train(
     dataset: Dataset, seed: int, run: Training
 ) -> tuple[keras.Model, dict, np.ndarray]:
-    """Return a calibrated network that has learned from synthetic pages, facts, pages.
+    """Return (network, facts, pages): it has learned from synthetic pages.
 
-    The facts are its score on pages of validation images, as `score` returns it, and
-    the temperatures of `calibrate`. The pages are those that it learned, (N, HEIGHT,
-    WIDTH) uint8. run: keeps the pages, too, which take minutes.
+    The network is calibrated. The facts are its score on pages of validation images, as
+    `score` returns it, and the temperatures of `calibrate`. The pages are those that it
+    learned, (N, HEIGHT, WIDTH) uint8. run: keeps the pages, too, which take minutes.
     """
 
     def drawn():
