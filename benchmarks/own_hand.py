@@ -44,7 +44,7 @@ def groups_of(pictures):
     return {name: group for name, group in groups.items() if len(group) >= FEWEST}
 
 
-def compare(teacher, group, seed):
+def compare(tuner, group, seed):
     """Return how many of a group are learned, and how the rest is read."""
     order = np.random.default_rng(seed).permutation(len(group))
     count = len(group) // LEARNED
@@ -55,15 +55,15 @@ def compare(teacher, group, seed):
     reader = own_pictures.reader_of(model_file.SHIPPED)
     found = [own_pictures.match(one, reader) for one in learned]
     examples = [example for example in found if not isinstance(example, str)]
-    trained = teacher.learn(examples, own.steps_of(count))
-    after = teacher.graphs_of(trained).networks()
+    trained = tuner.learn(examples, own.steps_of(count))
+    after = tuner.graphs_of(trained).networks()
     return {
         "learned": len(examples),
         "left_out": count - len(examples),
         "read": len(rest),
         "right_before": own.count_right(rest, networks),
         "right_after": own.count_right(rest, after),
-    } | own.others_read(teacher, trained)
+    } | own.others_read(tuner, trained)
 
 
 def parse_args(argv=None):
@@ -85,20 +85,19 @@ def main(argv=None):
     args = parse_args(argv)
     groups = groups_of(read_labels(args.folder))
     settings = argparse.Namespace(seed=args.seed, data_dir=None)
-    teacher = own.Teacher(
+    tuner = own.FineTuner(
         model_file.SHIPPED,
         settings,
         tf_cnn.ConvolutionalNetwork,
         tf_cnn.augment,
-        own.STEPS,
     )
     facts = {}
     for name, group in groups.items():
-        facts[name] = compare(teacher, group, args.seed)
+        facts[name] = compare(tuner, group, args.seed)
         before, after = facts[name]["right_before"], facts[name]["right_after"]
         print(f"{name}: {before} of {facts[name]['read']} right, {after} after")
     if args.record:
-        others = own.others_read(teacher, teacher.former)
+        others = own.others_read(tuner, tuner.former)
         recorded.write("own_hand", {"sources": facts, "before": others})
     return 0
 

@@ -25,7 +25,7 @@ def numbered(count):
     return [Labelled(f"{number}.png", "1") for number in range(count)]
 
 
-@pytest.mark.parametrize("count", [10, 11, 39])
+@pytest.mark.parametrize("count", [10, 11, 19])
 def test_of_few_each_is_kept_back_once(count):
     parts = own.splits(numbered(count), 0)
     assert len(parts) == 2
@@ -60,7 +60,8 @@ def test_what_is_lost(errors, pages, expected):
 
 
 @pytest.mark.parametrize(
-    ("slope", "share"), [(0, 1.0), (-0.1, 1.0), (0.0016, 0.6), (0.03, 0.0)]
+    ("slope", "share"),
+    [(0, 1.0), (-0.1, 1.0), (0.00122, 0.8), (0.0016, 0.6), (0.003, 0.3), (0.03, 0.0)],
 )
 def test_what_loses_much_goes_back(slope, share):
     learned, former = tf.Variable([8.0]), tf.Variable([-2.0])
@@ -130,8 +131,9 @@ def gates(tmp_path):
 @pytest.fixture
 def briefly(monkeypatch):
     """Little is learned and compared, and of 12 pictures 3 are kept back."""
-    settings = {"OTHERS": 500, "HELD_OUT": 60, "STEPS": own.Steps(30, 30), "MANY": 12}
-    settings |= {"CHECKED_IMAGES": 200, "CHECKED_PIECES": 60}
+    settings = {"OTHERS": 500, "HELD_OUT": 60, "STEPS": 30, "MANY": 12}
+    settings |= {"CHECKED_IMAGES": 200, "CHECKED_PIECES": 60, "PIECES": 300}
+    settings |= {"IMAGE_STEPS": 30}
     settings |= {"HIGHER_LOSS": 9, "MORE_WRONG": 9}
     for name, value in settings.items():
         monkeypatch.setattr(own, name, value)
@@ -171,12 +173,11 @@ def test_digit_networks_without_no_digit(tf_model):
     reader_file.save("plain.hdf5", reader_file.read_networks(tf_model), graphs, MADE)
     args = argparse.Namespace(seed=0, data_dir=None)
     with pytest.raises(UserError, match="digit networks know no 'no digit'"):
-        own.Teacher(
+        own.FineTuner(
             "plain.hdf5",
             args,
             tf_cnn.ConvolutionalNetwork,
             tf_cnn.augment,
-            own.STEPS,
         )
 
 
@@ -192,7 +193,7 @@ def test_what_loses_too_much_is_not_saved(
     real_mnist, gates, briefly, capsys, monkeypatch
 ):
     shares = iter([0.9, 0.89])
-    monkeypatch.setattr(own.Teacher, "learn", lambda teacher, *_: teacher.restored())
+    monkeypatch.setattr(own.FineTuner, "learn", lambda tuner, *_: tuner.restored())
     monkeypatch.setattr(
         own,
         "others_read",
@@ -207,14 +208,15 @@ def test_what_loses_too_much_is_not_saved(
 
 
 @pytest.mark.slow
-def test_the_same_seed_gives_the_same_networks(real_mnist, gates, briefly):
+def test_the_same_seed_gives_the_same_networks(real_mnist, gates, briefly, monkeypatch):
     found = own_pictures.matched(gates, own_pictures.reader_of(model_file.SHIPPED))
     args = argparse.Namespace(seed=0, data_dir=None)
     networks = tf_cnn.ConvolutionalNetwork, tf_cnn.augment
-    values, steps = [], own.Steps(3, 3)
+    values = []
+    monkeypatch.setattr(own, "IMAGE_STEPS", 3)
     for _ in range(2):
-        teacher = own.Teacher(model_file.SHIPPED, args, *networks, steps)
-        trained = teacher.learn(list(found.values()), steps)
+        tuner = own.FineTuner(model_file.SHIPPED, args, *networks)
+        trained = tuner.learn(list(found.values()), 3)
         of_digits = [v.numpy() for v in trained.ensemble.variables.values()]
         values.append([*of_digits, *trained.reader.get_weights()])
     for one, other in zip(*values, strict=True):

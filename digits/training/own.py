@@ -40,15 +40,18 @@ from digits.training.ensemble import Ensemble, images_in_view
 from digits.training.optimizer import OneCycle
 from digits.training.own_pictures import Example
 
-MANY = 40  # pictures of which a part is kept back; of fewer, each half in turn
+MANY = 20  # pictures of which a part is kept back; of fewer, each half in turn
 KEPT_BACK = 4  # one in so many
 OWN_IMAGES, OTHER_IMAGES = 32, 224  # of a digit network's step
-OWN_PIECES, OTHER_PIECES = 16, 16  # of a reader's step
-OTHERS = 5_000  # MNIST's images that are learned beside, each once rendered too
-RATE, READER_RATE = 3e-5, 3e-4  # of learning, with Adam, at its peak
+OWN_PIECES, OTHER_PIECES = 16, 48  # of a reader's step
+PIECES = 3_000  # other pieces that are drawn
+STEPS, STEPS_OF_FEW = 200, 40  # of the reader, of MANY pictures and of fewer …
+IMAGE_STEPS = 60  # … and of each digit network
+OTHERS = 4_000  # MNIST's images that are learned beside, each once rendered too
+RATE, READER_RATE = 3e-5, 6e-4  # of learning, with Adam, at its peak
 WARM_UP = 0.2  # share of the steps
 FORMER_WEIGHT = 3.0  # of the loss against the reader's former answers
-SHARES = 1.0, 0.6, 0.3  # of the way from former to learned weights
+SHARES = 1.0, 0.8, 0.6, 0.3  # of the way from former to learned weights
 CHECKED_IMAGES, CHECKED_PIECES = 2_000, 1_000  # they choose one of SHARES …
 HIGHER_LOSS = 1.01  # … by a digit network's loss, so many times as high at most …
 MORE_WRONG = 1.03  # … and by the share of digits that the reader gets wrong
@@ -58,16 +61,6 @@ WORSE_PAGES = 0.003  # share of the digits of synthetic pages, at most
 OWN, CHECKED = 5, 6  # of the pages' seeds; 3 and 4 are digits.training.reader's
 
 Facts = dict[str, dict[str, float]]
-
-
-class Steps(NamedTuple):
-    """How many steps each digit network learns, and the reader."""
-
-    images: int
-    pieces: int
-
-
-STEPS, STEPS_OF_FEW = Steps(120, 240), Steps(60, 60)
 
 
 class Trained(NamedTuple):
@@ -89,38 +82,54 @@ class Graphs(NamedTuple):
         return Networks(Classifier(self.onnx), Reader(self.reader))
 
 
-class Teacher:
+class FineTuner:
     """Lets the networks of a model file learn examples.
 
-    path: the file's; network, augment: tf_cnn.py's; most: the Steps of its longest
-    course. Raises UserError if tf_cnn.py did not save the file, or it has no reader, or
-    its digit networks know no 'no digit'.
+    path: the file's; network, augment: tf_cnn.py's. Raises UserError if tf_cnn.py did
+    not save the file, or it has no reader, or its digit networks know no 'no digit'.
     """
 
-    def __init__(
-        self,
-        path: str | Path,
-        args: argparse.Namespace,
-        network,
-        augment,
-        most: Steps,
-    ):
+    def __init__(self, path: str | Path, args: argparse.Namespace, network, augment):
         self.path, self.seed = path, args.seed
         self.network, self.augment = network, augment
         self.stored = reader_file.read_networks(path)
-        self.former = self.restored()  # before any work
+        self.former = self.restored()
         self.dataset = mnist.load("mnist", args.data_dir)
-        train = self.dataset.train_images, self.dataset.train_labels
-        order = np.random.default_rng(self.seed).permutation(len(train[0]))
-        some, self.checked = (
-            (train[0][chosen], train[1][chosen])
+
+    @functools.cached_property
+    def _others(self):
+        """MNIST's images and labels that are learned beside, and that are checked."""
+        order = np.random.default_rng(self.seed).permutation(
+            len(self.dataset.train_labels)
+        )
+        return tuple(
+            (self.dataset.train_images[chosen], self.dataset.train_labels[chosen])
             for chosen in (order[:OTHERS], order[-CHECKED_IMAGES:])
         )
-        self.images, _ = with_renderings(*some, [[self.seed, OWN]])
-        held_out = self.dataset.validation_images, self.dataset.validation_labels
-        self.pages, _ = self._pages(*some, most.pieces * OTHER_PIECES, OWN)
-        self.checked_pages = self._pages(*self.checked, CHECKED_PIECES, CHECKED)
-        self.held_out = self._pages(*held_out, HELD_OUT, reader.VALIDATION)
+
+    @functools.cached_property
+    def images(self) -> np.ndarray:
+        """MNIST's images (N, 28, 28) uint8 that are learned beside, and renderings."""
+        learned, _ = self._others
+        return with_renderings(*learned, [[self.seed, OWN]])[0]
+
+    @functools.cached_property
+    def pages(self) -> np.ndarray:
+        """Synthetic pieces (PIECES, HEIGHT, WIDTH) uint8 that are learned beside."""
+        learned, _ = self._others
+        return self._pages(*learned, PIECES, OWN)[0]
+
+    @functools.cached_property
+    def checked_pages(self) -> tuple[np.ndarray, np.ndarray]:
+        """Pieces and their marks that choose one of SHARES."""
+        _, checked = self._others
+        return self._pages(*checked, CHECKED_PIECES, CHECKED)
+
+    @functools.cached_property
+    def held_out(self) -> tuple[np.ndarray, np.ndarray]:
+        """Pieces and their marks that are scored before and after."""
+        images, labels = self.dataset.validation_images, self.dataset.validation_labels
+        return self._pages(images, labels, HELD_OUT, reader.VALIDATION)
 
     def _pages(self, images, its_labels, count, number):
         with Progress("Drawing pages", count) as bar:
@@ -138,17 +147,16 @@ class Teacher:
         ensemble.temperature = network_file.temperature_of(self.path, attributes)
         return Trained(ensemble, reader_file.restore(self.path))
 
-    def learn(self, examples: Sequence[Example], steps: Steps) -> Trained:
+    def learn(self, examples: Sequence[Example], steps: int) -> Trained:
         """Return the networks of the file, after they have learned examples.
 
+        steps: of the reader.
         Of other pictures they learn the answers that they gave before (Li & Hoiem,
         Learning without forgetting, 2016).
         """
         trained, former = self.restored(), self.former
         random = np.random.default_rng([self.seed, len(examples)])
-        self._learn_pieces(
-            trained.reader, former.reader, examples, steps.pieces, random
-        )
+        self._learn_pieces(trained.reader, former.reader, examples, steps, random)
         go_back(
             trained.reader.trainable_variables,
             former.reader.trainable_variables,
@@ -164,7 +172,7 @@ class Teacher:
             self._highest_losses,
             strict=True,
         ):
-            self._learn_images(network, old, alone, steps.images, random)
+            self._learn_images(network, old, alone, random)
             loss = functools.partial(self._mean_loss, network)
             go_back(network.trainable, old.trainable, loss, most)
         return trained
@@ -189,7 +197,7 @@ class Teacher:
 
     def _mean_loss(self, network):
         """Return the loss of a digit network on other training images."""
-        images, its_labels = self.checked
+        _, (images, its_labels) = self._others
         logits = Ensemble([network]).logits(images)
         return negative_log_likelihood(logits, its_labels)
 
@@ -202,9 +210,7 @@ class Teacher:
         own, marks = own_pictures.pieces(examples, steps * OWN_PIECES, random)
         own = own.reshape(steps, OWN_PIECES, *own.shape[1:])
         marks = marks.reshape(steps, OWN_PIECES, *marks.shape[1:])
-        others = self.pages[: steps * OTHER_PIECES]
-        others = others.reshape(steps, OTHER_PIECES, *others.shape[1:])
-        pictures = np.concatenate([own, others], axis=1)
+        order = random.integers(len(self.pages), size=(steps, OTHER_PIECES))
         nothing = np.full((OTHER_PIECES, *marks.shape[2:]), NOTHING, np.float32)
 
         def loss_of(step_seed, pixels, marks):
@@ -213,19 +219,21 @@ class Teacher:
             learned = reader.loss_of(answers[:OWN_PIECES], marks[:OWN_PIECES])
             return learned + FORMER_WEIGHT * reader.distance(answers[OWN_PIECES:], old)
 
+        def batches():
+            for step, chosen in enumerate(order):
+                pictures = np.concatenate([own[step], self.pages[chosen]])
+                yield pictures[..., None], np.concatenate([marks[step], nothing])
+
         self._descend(
             "Reader",
             model.trainable_variables,
             READER_RATE,
             loss_of,
-            (
-                (pictures[step][..., None], np.concatenate([marks[step], nothing]))
-                for step in range(steps)
-            ),
+            batches(),
             steps,
         )
 
-    def _learn_images(self, network, before, examples, steps, random):
+    def _learn_images(self, network, before, examples, random):
         """Let a digit network learn the images of examples."""
         labels = np.array([example.label for example in examples])
         images, others = (
@@ -247,13 +255,13 @@ class Teacher:
             return tf.reduce_mean(losses)
 
         def batches():
-            for _ in range(steps):
+            for _ in range(IMAGE_STEPS):
                 own = random.integers(len(images), size=OWN_IMAGES)
                 other = random.integers(len(others), size=OTHER_IMAGES)
                 yield np.concatenate([images[own], others[other]]), labels[own]
 
         kernels = [v for v in network.trainable if v.shape.rank > 1]
-        self._descend("Digit network", kernels, RATE, loss_of, batches(), steps)
+        self._descend("Digit network", kernels, RATE, loss_of, batches(), IMAGE_STEPS)
 
     def _descend(self, label, variables, rate, loss_of, batches, steps):
         """Change variables step by step, so that the loss of batches falls."""
@@ -292,39 +300,40 @@ def train(
     summary["device"] = device.choose()
     folder = folder / "own"
     files.make_folder(folder)
-    path = model_file.SHIPPED if args.start is None else args.start
+    path = Path(model_file.SHIPPED if args.start is None else args.start)
+    tuner = FineTuner(path, args, network, augment)
+    files.check_space(args.save_weights, 2 * path.stat().st_size)
     examples = own_pictures.matched(args.own, own_pictures.reader_of(path))
     pictures = list(examples)
     steps = steps_of(len(pictures))
-    teacher = Teacher(path, args, network, augment, steps)
     own: dict[str, float] = {"pictures": 0, "before": 0, "after": 0}
     parts = splits(pictures, args.seed)
     learned: Sequence[Labelled] = []
     for learned, kept in parts:
-        after = teacher.learn([examples[one] for one in learned], steps)
-        graphs = teacher.graphs_of(after)
+        after = tuner.learn([examples[one] for one in learned], steps)
+        graphs = tuner.graphs_of(after)
         own["pictures"] += len(kept)
         own["before"] += count_right(kept, load_networks(path))
         own["after"] += count_right(kept, graphs.networks())
     if len(parts) > 1:  # each picture was kept back once
         learned = pictures
-        after = teacher.learn(list(examples.values()), steps)
-        graphs = teacher.graphs_of(after)
-    before, now = (others_read(teacher, one) for one in (teacher.former, after))
+        after = tuner.learn(list(examples.values()), steps)
+        graphs = tuner.graphs_of(after)
+    before, now = (others_read(tuner, one) for one in (tuner.former, after))
     others = {name: {"before": before[name], "after": now[name]} for name in now}
     facts: Facts = {"own": own, **others}
     print_facts(facts)
     summary = summary | facts | {"learned": len(learned)}
-    summary |= results.circumstances(teacher.dataset, start)
+    summary |= results.circumstances(tuner.dataset, start)
     files.write_json(folder / "results.json", summary)
     if (complaint := lost(facts)) and not args.force:
         raise UserError(
             f"{args.save_weights}: not saved: {complaint}; add --force 1 to save"
         )
-    _save(args.save_weights, teacher, after, graphs, summary)
+    _save(args.save_weights, tuner, after, graphs, summary)
 
 
-def _save(path, teacher, trained, graphs, summary):
+def _save(path, tuner, trained, graphs, summary):
     """Write Trained networks and their Graphs to a model file, and say so."""
     # Without the time, the same seed gives the same file.
     own = {name: fact for name, fact in summary.items() if name != "seconds"}
@@ -334,7 +343,7 @@ def _save(path, teacher, trained, graphs, summary):
         **graphs._asdict(),
         quick=b"",  # the quick graph has not learned the pictures
         variables=network_file.arrays_of(trained.ensemble),
-        attributes=teacher.stored["attributes"] | {"own": own},
+        attributes=tuner.stored["attributes"] | {"own": own},
     )
 
 
@@ -373,8 +382,8 @@ def share_wrong(score: dict[str, float]) -> float:
     return 1 - score["right"] + score["made_up"]
 
 
-def steps_of(count: int) -> Steps:
-    """Return the Steps in which a count of pictures is learned."""
+def steps_of(count: int) -> int:
+    """Return in how many steps the reader learns a count of pictures."""
     return STEPS if count >= MANY else STEPS_OF_FEW
 
 
@@ -407,15 +416,15 @@ def count_right(pictures: Sequence[Labelled], networks: Networks) -> int:
     return right
 
 
-def others_read(teacher: Teacher, trained: Trained) -> dict[str, float]:
+def others_read(tuner: FineTuner, trained: Trained) -> dict[str, float]:
     """Return how other pictures are read.
 
     Those are MNIST's validation images, of which errors are counted, and synthetic
     pages, of whose digits the share is given that is right.
     """
-    images = teacher.dataset.validation_images
-    wrong = trained.ensemble.predict(images) != teacher.dataset.validation_labels
-    score = reader.score(trained.reader, *teacher.held_out)
+    images = tuner.dataset.validation_images
+    wrong = trained.ensemble.predict(images) != tuner.dataset.validation_labels
+    score = reader.score(trained.reader, *tuner.held_out)
     return {"mnist_errors": int(wrong.sum()), "pages_right": score["right"]}
 
 
