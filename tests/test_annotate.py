@@ -15,7 +15,8 @@ from digits.reading.annotate import (
     annotate,
     left_out,
 )
-from digits.reading.pipeline import Digit, Reading, Sign, read_pictures
+from digits.reading.pipeline import read_pictures
+from digits.reading.result import Digit, Reading, Sign
 
 
 def digit(number, box, confidence=0.9):

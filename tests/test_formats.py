@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from digits.reading import formats
-from digits.reading.pipeline import Digit, Reading, Sign
+from digits.reading.result import Digit, Reading, Sign
 
 
 def digit(label, x, row, confidence=0.9):

@@ -17,15 +17,12 @@ from digits.reading.ink import extract_ink
 from digits.reading.normalise import is_mnist_image, normalise
 from digits.reading.pipeline import (
     SURE,
-    Digit,
     Networks,
-    Reading,
-    Sign,
     list_pictures,
     load_networks,
-    percent,
     read_pictures,
 )
+from digits.reading.result import Digit, Reading, Sign, percent
 from digits.reading.segment import segment
 from digits.reading.views import turned
 

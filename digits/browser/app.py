@@ -30,6 +30,7 @@ from fastapi.staticfiles import StaticFiles
 from digits import UserError, __version__, labels
 from digits.browser import corrections, guard
 from digits.reading import formats, pipeline
+from digits.reading.result import Reading
 
 PAGE = Path(__file__).parent / "page"
 CORRECTIONS = Path("corrections")
@@ -63,7 +64,7 @@ class Service:
         threshold: float = pipeline.THRESHOLD,
         single: bool = False,
         may_be_turned: bool = True,
-    ) -> list[pipeline.Reading]:
+    ) -> list[Reading]:
         """Return the Readings of the first pages in a picture file's content."""
         with tempfile.TemporaryDirectory() as folder, self._lock:
             path = Path(folder, "picture")

@@ -12,7 +12,7 @@ import numpy as np
 
 from digits.reading.find import overlaps
 from digits.reading.ink import extract_ink
-from digits.reading.pipeline import Reading, percent
+from digits.reading.result import Reading, percent
 from digits.reading.segment import segment
 
 SMALL_SIDE = 480  # pixels: a picture with shorter sides is enlarged for its labels

@@ -8,7 +8,8 @@ import io
 import json
 from typing import NamedTuple
 
-from digits.reading.pipeline import Box, Digit, Reading, Sign
+from digits.reading.result import Digit, Reading, Sign
+from digits.reading.segment import Box
 
 COLUMNS = (
     "file",

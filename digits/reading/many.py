@@ -10,7 +10,7 @@ from typing import Any
 
 from digits.reading import pipeline
 from digits.reading.decode import WHOLE, Part
-from digits.reading.pipeline import Reading
+from digits.reading.result import Reading
 from digits.terminal import pool
 
 KILLED = "reading it ended a process: out of memory, or damaged"
