@@ -42,21 +42,10 @@ def test_of_many_a_quarter_is_kept_back():
     assert own.splits(numbered(43), 1) != [(learned, kept)]
 
 
-@pytest.mark.parametrize(
-    ("errors", "pages", "expected"),
-    [
-        ((20, 25), (0.9, 0.898), ""),
-        ((20, 26), (0.9, 0.9), "MNIST's images are read worse"),
-        ((20, 10), (0.9, 0.896), "other pages are read worse"),
-    ],
-)
-def test_what_is_lost(errors, pages, expected):
-    names = "before", "after"
-    facts = {
-        "mnist_errors": dict(zip(names, errors, strict=True)),
-        "pages_right": dict(zip(names, pages, strict=True)),
-    }
-    assert own.lost(facts) == expected
+@pytest.mark.parametrize(("after", "expected"), [(10, False), (25, False), (26, True)])
+def test_what_is_lost(after, expected):
+    facts = {"mnist_errors": {"before": 20, "after": after}}
+    assert own.much_is_lost(facts) == expected
 
 
 @pytest.mark.parametrize(
@@ -67,11 +56,6 @@ def test_what_loses_much_goes_back(slope, share):
     learned, former = tf.Variable([8.0]), tf.Variable([-2.0])
     own.go_back([learned], [former], lambda: 1 + slope * (float(learned[0]) + 2), 1.01)
     assert float(learned[0]) == pytest.approx(-2 + 10 * share)
-
-
-def test_wrong_left_out_and_made_up_digits_count():
-    score = {"digits": 50, "found": 0.96, "right": 0.9, "made_up": 0.04}
-    assert own.share_wrong(score) == pytest.approx(0.14)
 
 
 def test_the_restored_reader_answers_as_its_graph():
@@ -132,16 +116,15 @@ def gates(tmp_path):
 def briefly(monkeypatch):
     """Little is learned and compared, and of 12 pictures 3 are kept back."""
     settings = {"OTHERS": 500, "HELD_OUT": 60, "STEPS": 30, "MANY": 12}
-    settings |= {"CHECKED_IMAGES": 200, "CHECKED_PIECES": 60, "PIECES": 300}
+    settings |= {"CHECKED_IMAGES": 200, "PIECES": 300, "WORSE_PAGES": 1}
     settings |= {"IMAGE_STEPS": 30}
-    settings |= {"HIGHER_LOSS": 9, "MORE_WRONG": 9}
+    settings |= {"HIGHER_LOSS": 9}
     for name, value in settings.items():
         monkeypatch.setattr(own, name, value)
 
 
 @pytest.mark.slow
 def test_it_learns_a_hand(real_mnist, gates, briefly, capsys, monkeypatch):
-    monkeypatch.setattr(own, "WORSE_PAGES", 1)
     monkeypatch.setattr(own, "MORE_ERRORS", 100)
     command = ["--own", str(gates), "--save_weights", "mine.hdf5"]
     assert tf_cnn.main(command) == 0
@@ -192,17 +175,17 @@ def test_other_pages_of_a_file_do_not_count(networks):
 def test_what_loses_too_much_is_not_saved(
     real_mnist, gates, briefly, capsys, monkeypatch
 ):
-    shares = iter([0.9, 0.89])
+    errors = iter([19, 25])
     monkeypatch.setattr(own.FineTuner, "learn", lambda tuner, *_: tuner.restored())
     monkeypatch.setattr(
         own,
         "others_read",
-        lambda *_: {"mnist_errors": 19, "pages_right": next(shares)},
+        lambda *_: {"mnist_errors": next(errors), "pages_right": 0.9},
     )
     command = ["--own", str(gates), "--save_weights", "mine.hdf5"]
     assert tf_cnn.main(command) == 1
     error = capsys.readouterr().err.splitlines()[-1]
-    assert "mine.hdf5: not saved: other pages are read worse; add --force 1" in error
+    assert "mine.hdf5: not saved: MNIST's images are read worse; add --force 1" in error
     with pytest.raises(UserError, match="no such model file"):
         model_file.read("mine.hdf5")
 

@@ -129,7 +129,7 @@ def add_reader_flags(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--force",
         default=0,
-        help="1: save what --own learned though it reads other pictures worse",
+        help="1: save what --own learned though it reads MNIST's images worse",
         **SWITCH,
     )
 
