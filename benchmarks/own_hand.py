@@ -86,10 +86,7 @@ def main(argv=None):
     groups = groups_of(read_labels(args.folder))
     settings = argparse.Namespace(seed=args.seed, data_dir=None)
     tuner = own.FineTuner(
-        model_file.SHIPPED,
-        settings,
-        tf_cnn.ConvolutionalNetwork,
-        tf_cnn.augment,
+        model_file.SHIPPED, settings, tf_cnn.ConvolutionalNetwork, tf_cnn.augment
     )
     facts = {}
     for name, group in groups.items():
@@ -97,8 +94,7 @@ def main(argv=None):
         before, after = facts[name]["right_before"], facts[name]["right_after"]
         print(f"{name}: {before} of {facts[name]['read']} right, {after} after")
     if args.record:
-        others = own.others_read(tuner, tuner.former)
-        recorded.write("own_hand", {"sources": facts, "before": others})
+        recorded.write("own_hand", {"sources": facts, "before": tuner.before})
     return 0
 
 

@@ -116,9 +116,8 @@ def gates(tmp_path):
 def briefly(monkeypatch):
     """Little is learned and compared, and of 12 pictures 3 are kept back."""
     settings = {"OTHERS": 500, "HELD_OUT": 60, "STEPS": 30, "MANY": 12}
-    settings |= {"CHECKED_IMAGES": 200, "PIECES": 300, "WORSE_PAGES": 1}
-    settings |= {"IMAGE_STEPS": 30}
-    settings |= {"HIGHER_LOSS": 9}
+    settings |= {"CHECKED_IMAGES": 200, "PIECES": 300, "IMAGE_STEPS": 30}
+    settings |= {"HIGHER_LOSS": 9, "WORSE_PAGES": 1}
     for name, value in settings.items():
         monkeypatch.setattr(own, name, value)
 
@@ -156,12 +155,7 @@ def test_digit_networks_without_no_digit(tf_model):
     reader_file.save("plain.hdf5", reader_file.read_networks(tf_model), graphs, MADE)
     args = argparse.Namespace(seed=0, data_dir=None)
     with pytest.raises(UserError, match="digit networks know no 'no digit'"):
-        own.FineTuner(
-            "plain.hdf5",
-            args,
-            tf_cnn.ConvolutionalNetwork,
-            tf_cnn.augment,
-        )
+        own.FineTuner("plain.hdf5", args, tf_cnn.ConvolutionalNetwork, tf_cnn.augment)
 
 
 def test_other_pages_of_a_file_do_not_count(networks):

@@ -82,6 +82,11 @@ class Marks(NamedTuple):
         return self.labels < len(DIGITS)
 
     @property
+    def are_likely_digits(self) -> np.ndarray:
+        """Whether they are rather digits, and of their class, than not, (N,) bool."""
+        return self.are_digits & (self.confidences >= LIKELY)
+
+    @property
     def digit_probabilities(self) -> np.ndarray:
         """The probability of each digit, (N, 10) float32."""
         return self.presence[:, None] * self.probabilities[:, : len(DIGITS)]
@@ -124,8 +129,7 @@ def find(
 
 def _usual_height(found):
     """Return the median height of the likely digits in a list of Marks, 0 without."""
-    digits = (marks.chosen(marks.are_digits) for marks in found)
-    heights = [one.boxes[one.confidences >= LIKELY, 3] for one in digits]
+    heights = [marks.boxes[marks.are_likely_digits, 3] for marks in found]
     return float(np.median(np.concatenate(heights))) if any(map(len, heights)) else 0.0
 
 
@@ -219,8 +223,7 @@ def distinct(marks: Marks) -> Marks:
     marks = marks.chosen(np.argsort(-marks.confidences, kind="stable"))
     marks = marks.chosen(~_are_parts(marks))
     marks = marks.chosen(_without(marks.boxes, _are_same))
-    are_likely = marks.are_digits & (marks.confidences >= LIKELY)
-    marks = marks.chosen(np.argsort(~are_likely, kind="stable"))
+    marks = marks.chosen(np.argsort(~marks.are_likely_digits, kind="stable"))
     # `are_digits` is computed once here: texture gives millions of pairs.
     are_one = functools.partial(_are_one, marks.are_digits)
     return marks.chosen(_without(marks.boxes, are_one))
@@ -228,16 +231,15 @@ def distinct(marks: Marks) -> Marks:
 
 def _are_parts(marks):
     """Return whether marks are likely digits that are parts of larger ones, (N,)."""
-    likely = np.flatnonzero(marks.are_digits & (marks.confidences >= LIKELY))
+    likely = np.flatnonzero(marks.are_likely_digits)
     digits, are_parts = marks.chosen(likely), np.zeros(len(marks.boxes), bool)
     labels, confidences = digits.labels, digits.confidences
     for whole, box in enumerate(digits.boxes):
         both, area, areas = overlaps(box, digits.boxes)
         are_within = (both > WITHIN * areas) & (area > LARGER * areas)
-        may_be = (labels != labels[whole]) & (
-            AS_SURE * confidences <= confidences[whole]
-        )
-        are_parts[likely[are_within & may_be]] = True
+        is_sure = confidences[whole] >= AS_SURE * confidences
+        are_others = labels != labels[whole]
+        are_parts[likely[are_within & is_sure & are_others]] = True
     return are_parts
 
 

@@ -164,8 +164,8 @@ def _is_small(picture):
     return max(picture.shape[:2]) < SMALL
 
 
-def _sure(picture, only: Region):
-    if is_mnist_image(only.ink):
+def _sure(picture, region: Region):
+    if is_mnist_image(region.ink):
         return SURE_IN_MNIST
     return SURE_IN_SMALL if _is_small(picture) else SURE
 

@@ -39,8 +39,7 @@ class View(NamedTuple):
     @property
     def digit_confidences(self) -> np.ndarray:
         """The confidences of the digits that are read, (N,) float32."""
-        confidences = self.marks.confidences[self.marks.are_digits]
-        return confidences[confidences >= LIKELY]
+        return self.marks.confidences[self.marks.are_likely_digits]
 
     @property
     def likely(self) -> Marks:

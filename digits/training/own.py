@@ -19,7 +19,6 @@ import tensorflow as tf
 from digits import UserError, mnist
 from digits.experiment import results
 from digits.labels import Labelled
-from digits.model import model_file
 from digits.model.calibration import negative_log_likelihood
 from digits.model.classifier import NO_DIGIT_LABEL, Classifier
 from digits.model.reader import Reader
@@ -94,29 +93,23 @@ class FineTuner:
         self.stored = reader_file.read_networks(path)
         self.former = self.restored()
         self.dataset = mnist.load("mnist", args.data_dir)
-
-    @functools.cached_property
-    def _others(self):
-        """MNIST's images and labels that are learned beside, and that are checked."""
-        order = np.random.default_rng(self.seed).permutation(
-            len(self.dataset.train_labels)
-        )
-        return tuple(
-            (self.dataset.train_images[chosen], self.dataset.train_labels[chosen])
+        images, labels = self.dataset.train_images, self.dataset.train_labels
+        order = np.random.default_rng(self.seed).permutation(len(images))
+        # MNIST's images and labels that are learned beside, and that are checked.
+        self.others, self.checked = (
+            (images[chosen], labels[chosen])
             for chosen in (order[:OTHERS], order[-CHECKED_IMAGES:])
         )
 
     @functools.cached_property
     def images(self) -> np.ndarray:
         """MNIST's images (N, 28, 28) uint8 that are learned beside, and renderings."""
-        learned, _ = self._others
-        return with_renderings(*learned, [[self.seed, OWN]])[0]
+        return with_renderings(*self.others, [[self.seed, OWN]])[0]
 
     @functools.cached_property
     def pages(self) -> np.ndarray:
         """Synthetic pieces (PIECES, HEIGHT, WIDTH) uint8 that are learned beside."""
-        learned, _ = self._others
-        return self._pages(*learned, PIECES, OWN)[0]
+        return self._pages(*self.others, PIECES, OWN)[0]
 
     @functools.cached_property
     def held_out(self) -> tuple[np.ndarray, np.ndarray]:
@@ -143,9 +136,8 @@ class FineTuner:
     def learn(self, examples: Sequence[Example], steps: int) -> Trained:
         """Return the networks of the file, after they have learned examples.
 
-        steps: of the reader.
         Of other pictures they learn the answers that they gave before (Li & Hoiem,
-        Learning without forgetting, 2016).
+        Learning without forgetting, 2016). steps: of the reader.
         """
         trained, former = self.restored(), self.former
         random = np.random.default_rng([self.seed, len(examples)])
@@ -154,7 +146,7 @@ class FineTuner:
             trained.reader.trainable_variables,
             former.reader.trainable_variables,
             lambda: -self.pages_right(trained.reader),
-            WORSE_PAGES - self.pages_right(former.reader),
+            WORSE_PAGES - self.before["pages_right"],
         )
         alone = [example for example in examples if example.image is not None]
         if not alone:
@@ -186,19 +178,18 @@ class FineTuner:
 
     def _mean_loss(self, network):
         """Return the loss of a digit network on other training images."""
-        _, (images, its_labels) = self._others
+        images, its_labels = self.checked
         logits = Ensemble([network]).logits(images)
         return negative_log_likelihood(logits, its_labels)
 
     def pages_right(self, model: keras.Model) -> float:
         """Return the share of the digits of held-out pages that a reader gets right."""
-        if model is self.former.reader:
-            return self._former_pages_right
         return reader.score(model, *self.held_out)["right"]
 
     @functools.cached_property
-    def _former_pages_right(self):
-        return reader.score(self.former.reader, *self.held_out)["right"]
+    def before(self) -> dict[str, float]:
+        """How the networks of the file read other pictures, as `others_read` says."""
+        return others_read(self, self.former)
 
     def _learn_pieces(self, model, before, examples, steps, random):
         """Let a reader of pages learn pieces of examples."""
@@ -295,7 +286,7 @@ def train(
     summary["device"] = device.choose()
     folder = folder / "own"
     files.make_folder(folder)
-    path = Path(model_file.SHIPPED if args.start is None else args.start)
+    path = reader_file.start_of(args)
     tuner = FineTuner(path, args, network, augment)
     files.check_space(args.save_weights, 2 * path.stat().st_size)
     examples = own_pictures.matched(args.own, own_pictures.reader_of(path))
@@ -314,7 +305,7 @@ def train(
         learned = pictures
         after = tuner.learn(list(examples.values()), steps)
         graphs = tuner.graphs_of(after)
-    before, now = (others_read(tuner, one) for one in (tuner.former, after))
+    before, now = tuner.before, others_read(tuner, after)
     others = {name: {"before": before[name], "after": now[name]} for name in now}
     facts: Facts = {"own": own, **others}
     print_facts(facts)

@@ -28,7 +28,7 @@ def train(
     summary: as results.new_summary returns it; folder: for results. Raises UserError,
     before it trains, where --start is no file that tf_cnn.py saved.
     """
-    start = Path(model_file.SHIPPED if args.start is None else args.start)
+    start = start_of(args)
     networks = read_networks(start)
     if args.save_model:
         # It may have no reader yet.
@@ -48,6 +48,11 @@ def train(
     files.write_json(folder / "results.json", summary)
     if args.save_model:
         save(args.save_weights, networks, graphs_of(model, pages), summary)
+
+
+def start_of(args: argparse.Namespace) -> Path:
+    """Return the path that --start names, that of the shipped file without it."""
+    return Path(model_file.SHIPPED if args.start is None else args.start)
 
 
 def read_networks(path: str | Path) -> dict[str, Any]:
