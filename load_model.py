@@ -4,8 +4,8 @@
     python3 load_model.py photo.jpg scans/ --json
     python3 load_model.py page.jpg --save_image reading.png --show
 
-Prints a line for each picture: its name, its rows of digits separated by a space, and
-the confidence of the least certain digit; or "no digit".
+Prints a line for each picture or page: its name, its rows of digits separated by a
+space, and the confidence of the least certain digit; or "no digit".
 """
 
 import contextlib
@@ -151,7 +151,7 @@ def parts_of(args):
     """Return the parts of each picture that are to be read."""
     if args.fields is not None:
         return parts.fields(args.fields)
-    return [args.crop] if args.crop else decode.WHOLE
+    return [args.crop] if args.crop else parts.WHOLE
 
 
 def parse_args(argv=None):
@@ -191,7 +191,7 @@ def add_reading_flags(parser):
         type=cli.number(float, 0, 1),
         metavar="P",
         default=pipeline.THRESHOLD,
-        help="leave out what has a confidence below P (not with --single)",
+        help="leave out digits and signs with a confidence below P (not with --single)",
     )
     add(
         "--single",
@@ -228,7 +228,7 @@ def add_output_flags(parser):
         "--format",
         choices=("text", "json", "csv"),
         default="text",
-        help="a line for people or a JSON object per picture, or a CSV row per number",
+        help="a line of text or a JSON object per page, or a CSV row per number",
     )
     add(
         "--json",
@@ -242,12 +242,12 @@ def add_output_flags(parser):
         type=cli.number(int, 1, 10),
         metavar="K",
         default=3,
-        help="guesses of each digit in --json",
+        help="number of guesses that --json lists for each digit",
     )
     add(
         "--append",
         metavar="FILE",
-        help="with --json: write to FILE, and go on where it ends if it is there",
+        help="with --json: write to FILE; if it exists, continue where it ends",
     )
     add(
         "--save_image",
@@ -269,7 +269,7 @@ def add_service_flags(parser):
     add(
         "--browser",
         action="store_true",
-        help="open a page to draw on and to give pictures to, with a REST interface",
+        help="open a web page to draw on and load pictures into; also a REST interface",
     )
     add(
         "--host",
@@ -280,7 +280,7 @@ def add_service_flags(parser):
         "--port",
         type=cli.number(int, 0, 65535),
         metavar="N",
-        help=f"its port, 0 for a free one ({PORT})",
+        help=f"the port of that page; 0: any free one ({PORT})",
     )
     add(
         "--export",
@@ -343,7 +343,7 @@ def read(args, read_parts, answered=None):
     read_parts: of each picture; answered: the appended.Answered that --append has.
     """
     pictures, targets, total = pictures_of(args)
-    may_be_turned = read_parts == decode.WHOLE  # a part's place says what is up
+    may_be_turned = read_parts == parts.WHOLE  # a part's place says what is up
     options = args.threshold, args.single, read_parts, may_be_turned
     # This tells of a damaged file before processes start.
     networks = pipeline.load_networks(args.weights)

@@ -3,10 +3,10 @@
     python3 tf_cnn.py                                            # trains, tests, saves
     python3 tf_cnn.py --load_model 1 --save_weights tf_cnn.hdf5  # loads and tests
     python3 tf_cnn.py --ensemble 5 --save_weights five.hdf5      # averages five seeds
-    python3 tf_cnn.py --ensemble 5 --dask local                  # … at once
-    python3 tf_cnn.py --distill five.hdf5 --save_weights small.hdf5  # imitates them
+    python3 tf_cnn.py --ensemble 5 --dask local                  # the same, in parallel
+    python3 tf_cnn.py --distill five.hdf5 --save_weights small.hdf5  # imitates it
     python3 tf_cnn.py --reader 1 --save_weights pages.hdf5       # the reader of pages
-    python3 tf_cnn.py --own FOLDER --save_weights mine.hdf5      # learns your hand
+    python3 tf_cnn.py --own FOLDER --save_weights mine.hdf5      # learns your writing
     python3 load_model.py IMAGE --weights tf_cnn.hdf5            # reads a picture
 
 Trains two networks, each of six convolutions and a dense layer. One gets the image as
@@ -26,12 +26,12 @@ import time
 import numpy as np
 
 from digits import mnist
-from digits.experiment import flags, results, resume
+from digits.experiment import flags, results, resume, resume_flags
 from digits.model import geometry
 from digits.terminal import cli
 from digits.terminal.lazy import LazyModule
 from digits.terminal.progress import Progress
-from digits.training import network_file, renderings
+from digits.training import network_file, network_flags, renderings
 
 # Imported at first use, so that --help and usage errors answer at once.
 tf = LazyModule("tensorflow")
@@ -359,10 +359,10 @@ def parse_args(argv=None):
     parser = cli.parser(__doc__)
     flags.add_data_flags(parser, output_dir="output/tf_cnn")
     flags.add_network_flags(parser, epochs=8, batch_size=256)
-    network_file.add_flags(parser)
+    network_flags.add(parser)
     flags.add_model_flags(parser)
-    resume.add_flags(parser)
-    return resume.parse(network_file.SCRIPT, parser, argv, network_file.check_flags)
+    resume_flags.add(parser)
+    return resume_flags.parse(network_file.SCRIPT, parser, argv, network_flags.check)
 
 
 def learn(args, summary, folder, run):

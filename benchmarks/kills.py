@@ -19,7 +19,7 @@ import h5py
 import numpy as np
 
 from digits import UserError
-from digits.experiment import resume
+from digits.experiment import checkpoint
 from digits.model import model_file
 from digits.terminal.lazy import LazyModule
 from digits.terminal.progress import Progress
@@ -115,7 +115,7 @@ def finish_with_kills(context, kind, folder, seconds, random):
         if status != -signal.SIGKILL:
             raise UserError(f"{kind.script}.py {' '.join(flags)}: status {status}")
         kills += 1
-        if resume.checkpoints(folder / resume.FOLDER):
+        if checkpoint.paths(folder / checkpoint.FOLDER):
             flags = ["--resume", "--output_dir", f"{folder}"]
         elif has_ended(folder):  # it was killed on its way out
             return kills

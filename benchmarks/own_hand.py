@@ -28,6 +28,7 @@ from digits.reading.pipeline import load_networks
 from digits.terminal import cli
 from digits.terminal.lazy import LazyModule
 
+fine_tuner = LazyModule("digits.training.fine_tuner")
 own = LazyModule("digits.training.own")
 own_pictures = LazyModule("digits.training.own_pictures")
 
@@ -63,7 +64,7 @@ def compare(tuner, group, seed):
         "read": len(rest),
         "right_before": own.count_right(rest, networks),
         "right_after": own.count_right(rest, after),
-    } | own.others_read(tuner, trained)
+    } | tuner.others_read(trained)
 
 
 def parse_args(argv=None):
@@ -85,7 +86,7 @@ def main(argv=None):
     args = parse_args(argv)
     groups = groups_of(read_labels(args.folder))
     settings = argparse.Namespace(seed=args.seed, data_dir=None)
-    tuner = own.FineTuner(
+    tuner = fine_tuner.FineTuner(
         model_file.SHIPPED, settings, tf_cnn.ConvolutionalNetwork, tf_cnn.augment
     )
     facts = {}

@@ -339,7 +339,7 @@ def own_hand_block():
 
 
 def others_cells(facts):
-    """Return how other pictures are read, as digits.training.own.others_read does."""
+    """Return how other pictures are read, given what FineTuner.others_read returns."""
     return [str(facts["mnist_errors"]), f"{facts['pages_right']:.1%}"]
 
 
@@ -363,7 +363,7 @@ def model_block():
         [
             f"{reader['score']['digits']:,} digits on held-out synthetic pages",
             f"{score['found']} found, {score['right']} found and read right, "
-            f"{score['made_up']} as many made up where none is",
+            f"{score['made_up']} false detections (of the number of digits)",
         ],
         ["size", f"{len(content) / 1e6:.1f} MB"],
         ["SHA-256", f"`{hashlib.sha256(content).hexdigest()}`"],

@@ -4,9 +4,10 @@ import os
 
 __version__ = "1.0.0"
 
-# OpenCV reads these when it is imported, which this comes before. The largest picture,
-# of 50 megapixels with four channels of 16 bits, takes 400 MB once decoded.
-os.environ.setdefault("OPENCV_IO_MAX_IMAGE_PIXELS", "50000000")
+# With four channels of 16 bits, such a picture takes 400 MB once decoded.
+LARGEST_PICTURE = 50_000_000  # pixels
+# OpenCV reads these when it is imported, which this comes before.
+os.environ.setdefault("OPENCV_IO_MAX_IMAGE_PIXELS", str(LARGEST_PICTURE))
 os.environ.setdefault("OPENCV_LOG_LEVEL", "SILENT")
 
 

@@ -10,6 +10,8 @@ import numpy as np
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
+from marks import marks_of
+
 from digits import UserError, mnist
 from digits.model import model_file
 from digits.model.reader import (
@@ -26,6 +28,8 @@ from digits.reading import pipeline
 from digits.reading.decode import decode
 from digits.reading.ink import extract_ink
 from digits.reading.segment import segment
+from digits.synthesis.page import piece
+from digits.synthesis.skeleton import Skeletons
 
 TINY = ["--dataset", "sklearn_digits", "--epochs", "1", "--filters", "4", "8", "8"]
 
@@ -232,3 +236,13 @@ def printed_digits():
         for image, font in zip(images[digit], fonts, strict=True):
             cv2.putText(image, str(digit), (6, 23), font, 0.9, 255, 2, cv2.LINE_AA)
     return images
+
+
+@pytest.fixture(scope="session")
+def drawn_pieces(printed_digits):
+    """A few dozen pieces: (160, HEIGHT, WIDTH) uint8 and their marks."""
+    random = np.random.default_rng(0)
+    lines = [Skeletons(images) for images in printed_digits]
+    drawn = [piece(lines, random) for _ in range(160)]
+    marks = marks_of(*([tuple(mark) for mark in one.marks] for one in drawn))
+    return np.stack([one.picture for one in drawn]), marks

@@ -18,7 +18,7 @@ import tf_cnn
 from benchmarks.kills import history_of, variables_of
 from conftest import ROOT, TINY
 from digits import UserError
-from digits.experiment import resume
+from digits.experiment import checkpoint
 from digits.reading import many, pipeline
 from digits.terminal import cluster, lazy, pool
 
@@ -172,7 +172,7 @@ KILLED = []
 def kill_a_worker(folder, address):
     """Kill a worker once it has written a checkpoint."""
     for _ in range(1200):
-        if list(folder.glob(f"{resume.FOLDER}/*/{resume.FOLDER}/{resume.PREFIX}*")):
+        if any(map(checkpoint.paths, folder.glob("unfinished/*/unfinished"))):
             with distributed.Client(address, set_as_default=False) as client:
                 pids = client.run(os.getpid)
             os.kill(min(pids.values()), signal.SIGKILL)

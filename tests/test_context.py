@@ -3,7 +3,7 @@ import pytest
 
 from digits.model.reader import MARKS
 from digits.reading.context import in_context
-from digits.reading.find import Marks
+from digits.reading.marks import Marks
 
 
 def marks_of(text, one):

@@ -11,6 +11,7 @@ from PIL import Image, ImageDraw, ImageOps
 from conftest import ROOT
 from digits import UserError
 from digits.reading import decode as module
+from digits.reading import transparency
 from digits.reading.decode import LARGEST_SIDE, decode, pages
 
 
@@ -75,7 +76,7 @@ def test_blocks_of_rows_do_not_change_a_transparent_picture(tmp_path, monkeypatc
     on_paper = colour * alpha + (1 - alpha) * (ink < 0.5)
     assert np.abs(expected - 255 * on_paper).max() < 0.51
     for pixels_at_once in (1, 41 * 7, 41 * 49):
-        monkeypatch.setattr(module, "BLOCK", pixels_at_once)
+        monkeypatch.setattr(transparency, "BLOCK", pixels_at_once)
         np.testing.assert_array_equal(decode(path)[0], expected)
 
 
@@ -400,7 +401,7 @@ def test_pages_are_decoded_when_they_are_asked_for(tmp_path, monkeypatch):
     monkeypatch.setattr(
         cv2, "imdecode", lambda *_: decoded.append(1) or np.zeros((20, 20, 3), np.uint8)
     )
-    monkeypatch.setattr(module, "_may_be_transparent", lambda content: False)
+    monkeypatch.setattr(transparency, "is_possible", lambda content: False)
     for number, _ in enumerate(pages(tmp_path / "a.tif"), 1):
         assert len(decoded) == number
 

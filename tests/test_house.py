@@ -10,8 +10,8 @@ import pytest
 
 from conftest import ROOT, imports_of
 
-# A room may import from those listed behind it, and from itself. None points up.
-ROOMS = {
+# A component may import from those listed behind it, and from itself. None points up.
+COMPONENTS = {
     "terminal": set(),
     "image": set(),
     "model": {"terminal", "image"},
@@ -47,17 +47,17 @@ SOURCES = [
 ]
 
 
-def room_of(path):
-    """Return the room of a file in digits/."""
+def component_of(path):
+    """Return the component of a file in digits/."""
     return path.relative_to(ROOT / "digits").with_suffix("").parts[0]
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "digits").glob("**/*.py")), ids=str)
-def test_a_room_imports_only_from_those_below_it(path):
-    if room_of(path) == "__init__":
+def test_a_component_imports_only_from_those_below_it(path):
+    if component_of(path) == "__init__":
         assert not any(name.startswith("digits") for name in imports_of(path))
         return
-    allowed = {room_of(path), *ROOMS[room_of(path)]}
+    allowed = {component_of(path), *COMPONENTS[component_of(path)]}
     for name in imports_of(path):
         package, *parts = name.split(".")
         assert package not in SCRIPTS, (path, name)
@@ -69,7 +69,7 @@ def test_a_room_imports_only_from_those_below_it(path):
 def test_only_training_knows_the_frameworks(path):
     packages = {name.split(".")[0] for name in imports_of(path)}
     allowed = {"digits"} | LIGHT | LAZY
-    if room_of(path) == "training":
+    if component_of(path) == "training":
         allowed |= FRAMEWORKS
     assert packages - set(sys.stdlib_module_names) <= allowed
 
@@ -94,7 +94,7 @@ def test_no_imports_in_a_circle():
     assert not edges
 
 
-def test_rooms_say_what_they_are_for_and_nothing_else():
+def test_components_say_what_they_are_for_and_nothing_else():
     for path in (ROOT / "digits").glob("*/__init__.py"):
         (docstring,) = ast.parse(path.read_text(encoding="utf-8")).body
         assert isinstance(docstring, ast.Expr), path
@@ -163,8 +163,10 @@ def test_the_project_is_installed_with_its_weights(tmp_path):
 
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     setuptools = project["tool"]["setuptools"]
-    rooms = {f"digits.{path.parent.name}" for path in (ROOT / "digits").glob("*/*.py")}
-    assert set(setuptools["packages"]) == {"digits", "digits.assets", *rooms}
+    components = {
+        f"digits.{path.parent.name}" for path in (ROOT / "digits").glob("*/*.py")
+    }
+    assert set(setuptools["packages"]) == {"digits", "digits.assets", *components}
     (pattern,) = setuptools["package-data"]["digits.assets"]
     assert Path(ROOT, setuptools["package-dir"]["digits.assets"], pattern).is_file()
     for extra in setuptools["dynamic"]["optional-dependencies"].values():

@@ -6,7 +6,7 @@ import pytest
 from conftest import ROOT
 from digits.model import model_file
 from digits.reading import many, pipeline
-from digits.reading.decode import WHOLE
+from digits.reading.parts import WHOLE
 
 IMAGES = ROOT / "assets" / "images"
 

@@ -11,10 +11,10 @@ EXPORT = """
 import hashlib
 import keras
 import numpy as np
-from digits.training import reader, reader_file
+from digits.training import reader_file, reader_network
 keras.utils.set_random_seed(0)
 pictures = np.random.default_rng(0).integers(0, 256, (16, 40, 112), np.uint8)
-graphs = reader_file.graphs_of(reader.network(), pictures)
+graphs = reader_file.graphs_of(reader_network.network(), pictures)
 print(hashlib.sha256(b"".join(graphs.values())).hexdigest())
 """
 

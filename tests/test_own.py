@@ -18,7 +18,7 @@ from digits.labels import Labelled
 from digits.model import model_file
 from digits.model.reader import Reader, bordered
 from digits.reading import pipeline
-from digits.training import own, own_pictures, reader_file
+from digits.training import fine_tuner, own, own_pictures, reader_file
 
 
 def numbered(count):
@@ -26,7 +26,7 @@ def numbered(count):
 
 
 @pytest.mark.parametrize("count", [10, 11, 19])
-def test_of_few_each_is_kept_back_once(count):
+def test_of_few_each_is_held_out_once(count):
     parts = own.splits(numbered(count), 0)
     assert len(parts) == 2
     for learned, kept in parts:
@@ -35,7 +35,7 @@ def test_of_few_each_is_kept_back_once(count):
     assert sorted(parts[0][1] + parts[1][1]) == sorted(numbered(count))
 
 
-def test_of_many_a_quarter_is_kept_back():
+def test_of_many_a_quarter_is_held_out():
     ((learned, kept),) = own.splits(numbered(43), 0)
     assert sorted(learned + kept) == sorted(numbered(43)) and len(kept) == 10
     assert own.splits(numbered(43), 0) == [(learned, kept)]
@@ -54,7 +54,9 @@ def test_what_is_lost(after, expected):
 )
 def test_what_loses_much_goes_back(slope, share):
     learned, former = tf.Variable([8.0]), tf.Variable([-2.0])
-    own.go_back([learned], [former], lambda: 1 + slope * (float(learned[0]) + 2), 1.01)
+    fine_tuner.go_back(
+        [learned], [former], lambda: 1 + slope * (float(learned[0]) + 2), 1.01
+    )
     assert float(learned[0]) == pytest.approx(-2 + 10 * share)
 
 
@@ -114,12 +116,13 @@ def gates(tmp_path):
 
 @pytest.fixture
 def briefly(monkeypatch):
-    """Little is learned and compared, and of 12 pictures 3 are kept back."""
-    settings = {"OTHERS": 500, "HELD_OUT": 60, "STEPS": 30, "MANY": 12}
-    settings |= {"CHECKED_IMAGES": 200, "PIECES": 300, "IMAGE_STEPS": 30}
-    settings |= {"HIGHER_LOSS": 9, "WORSE_PAGES": 1}
-    for name, value in settings.items():
+    """Little is learned and compared, and of 12 pictures 3 are held out."""
+    for name, value in {"STEPS": 30, "MANY": 12}.items():
         monkeypatch.setattr(own, name, value)
+    settings = {"OTHERS": 500, "HELD_OUT": 60, "CHECKED_IMAGES": 200, "PIECES": 300}
+    settings |= {"IMAGE_STEPS": 30, "HIGHER_LOSS": 9, "WORSE_PAGES": 1}
+    for name, value in settings.items():
+        monkeypatch.setattr(fine_tuner, name, value)
 
 
 @pytest.mark.slow
@@ -130,7 +133,7 @@ def test_it_learns_a_hand(real_mnist, gates, briefly, capsys, monkeypatch):
     printed = capsys.readouterr()
     first, second, third, *_ = printed.out.splitlines()
     before, after = re.fullmatch(
-        r"own pictures, kept back: (\d+) of 3 right before, (\d+) after", first
+        r"own pictures, held out: (\d+) of 3 right before, (\d+) after", first
     ).groups()
     assert int(before) <= 1 and int(after) >= 2
     assert "errors before" in second and "right before" in third
@@ -155,7 +158,9 @@ def test_digit_networks_without_no_digit(tf_model):
     reader_file.save("plain.hdf5", reader_file.read_networks(tf_model), graphs, MADE)
     args = argparse.Namespace(seed=0, data_dir=None)
     with pytest.raises(UserError, match="digit networks know no 'no digit'"):
-        own.FineTuner("plain.hdf5", args, tf_cnn.ConvolutionalNetwork, tf_cnn.augment)
+        fine_tuner.FineTuner(
+            "plain.hdf5", args, tf_cnn.ConvolutionalNetwork, tf_cnn.augment
+        )
 
 
 def test_other_pages_of_a_file_do_not_count(networks):
@@ -170,9 +175,11 @@ def test_what_loses_too_much_is_not_saved(
     real_mnist, gates, briefly, capsys, monkeypatch
 ):
     errors = iter([19, 25])
-    monkeypatch.setattr(own.FineTuner, "learn", lambda tuner, *_: tuner.restored())
     monkeypatch.setattr(
-        own,
+        fine_tuner.FineTuner, "learn", lambda tuner, *_: tuner.restored()
+    )
+    monkeypatch.setattr(
+        fine_tuner.FineTuner,
         "others_read",
         lambda *_: {"mnist_errors": next(errors), "pages_right": 0.9},
     )
@@ -190,9 +197,9 @@ def test_the_same_seed_gives_the_same_networks(real_mnist, gates, briefly, monke
     args = argparse.Namespace(seed=0, data_dir=None)
     networks = tf_cnn.ConvolutionalNetwork, tf_cnn.augment
     values = []
-    monkeypatch.setattr(own, "IMAGE_STEPS", 3)
+    monkeypatch.setattr(fine_tuner, "IMAGE_STEPS", 3)
     for _ in range(2):
-        tuner = own.FineTuner(model_file.SHIPPED, args, *networks)
+        tuner = fine_tuner.FineTuner(model_file.SHIPPED, args, *networks)
         trained = tuner.learn(list(found.values()), 3)
         of_digits = [v.numpy() for v in trained.ensemble.variables.values()]
         values.append([*of_digits, *trained.reader.get_weights()])

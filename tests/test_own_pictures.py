@@ -9,7 +9,7 @@ from digits import UserError
 from digits.labels import Labelled
 from digits.mnist import Dataset
 from digits.model.reader import MARKS
-from digits.reading.find import Marks
+from digits.reading.marks import Marks
 from digits.synthesis.page import HEIGHT, MOST_MARKS, UNCERTAIN, WIDTH
 from digits.synthesis.pages import NOTHING
 from digits.training import own_pictures

@@ -6,7 +6,8 @@ import pytest
 
 from digits import UserError
 from digits.reading import parts
-from digits.reading.decode import WHOLE, Part, pages
+from digits.reading.decode import pages
+from digits.reading.parts import WHOLE, Part
 
 PICTURE = np.arange(40 * 60 * 3).reshape(40, 60, 3)
 

@@ -12,9 +12,9 @@ from digits import UserError
 from digits.model import model_file
 from digits.model.reader import MARKS
 from digits.reading import pipeline
-from digits.reading.decode import Part
 from digits.reading.ink import extract_ink
 from digits.reading.normalise import is_mnist_image, normalise
+from digits.reading.parts import Part
 from digits.reading.pipeline import (
     SURE,
     Networks,

@@ -17,7 +17,7 @@ import tf_cnn
 from benchmarks.kills import history_of, variables_of
 from conftest import TINY
 from digits import UserError
-from digits.experiment import resume
+from digits.experiment import checkpoint, resume
 from digits.experiment.resume import Place, Run, Training
 from digits.terminal import files
 
@@ -117,13 +117,13 @@ def test_time_goes_on(monkeypatch):
 def test_two_checkpoints_are_kept():
     cut_off(7)
     names = ["checkpoint-00000009", "checkpoint-00000008"]  # one of the epoch, too
-    assert [path.name for path in resume.checkpoints(Path("out/unfinished"))] == names
+    assert [path.name for path in checkpoint.paths(Path("out/unfinished"))] == names
 
 
 def test_a_damaged_checkpoint_falls_back_to_the_one_before(capsys):
     expected = learn(Training())
     cut_off(7)
-    newest, _ = resume.checkpoints(Path("out/unfinished"))
+    newest, _ = checkpoint.paths(Path("out/unfinished"))
     content = bytearray(newest.read_bytes())
     content[len(content) // 2] ^= 1
     newest.write_bytes(content)
@@ -138,7 +138,7 @@ def test_a_damaged_checkpoint_falls_back_to_the_one_before(capsys):
 @pytest.mark.parametrize("resumes", [False, True])
 def test_checkpoints_that_are_all_damaged_stay(content, resumes, capsys):
     cut_off(1)
-    for path in resume.checkpoints(Path("out/unfinished")):
+    for path in checkpoint.paths(Path("out/unfinished")):
         path.write_bytes(content)
     refusal = pytest.raises(
         UserError, match=r"cannot be read \(damaged\); give it up: add --restart"
@@ -146,7 +146,7 @@ def test_checkpoints_that_are_all_damaged_stay(content, resumes, capsys):
     with refusal, run_of(resume=resumes):
         pass
     assert capsys.readouterr().err.count("damaged") == 2
-    assert len(resume.checkpoints(Path("out/unfinished"))) == 2
+    assert len(checkpoint.paths(Path("out/unfinished"))) == 2
     Path("out/unfinished/pages").write_bytes(b"of another run")
     with run_of(restart=True) as run:
         run.keep()
@@ -155,10 +155,10 @@ def test_checkpoints_that_are_all_damaged_stay(content, resumes, capsys):
 
 def test_a_file_that_is_no_checkpoint_is_named(tmp_path, capsys):
     def head(number, text):
-        arrays = {resume.HEAD: [np.array(text)]}
-        resume.write(tmp_path / f"checkpoint-{number}", arrays)
+        arrays = {checkpoint.HEAD: [np.array(text)]}
+        checkpoint.write(tmp_path / f"checkpoint-{number}", arrays)
 
-    resume.write(tmp_path / "checkpoint-1", {"other": [np.arange(3)]})
+    checkpoint.write(tmp_path / "checkpoint-1", {"other": [np.arange(3)]})
     head(2, "{}")
     head(3, "[1]")
     head(4, "no JSON")
@@ -167,7 +167,7 @@ def test_a_file_that_is_no_checkpoint_is_named(tmp_path, capsys):
     path.write_bytes(hashlib.sha256(rest).digest() + rest)
     (tmp_path / "checkpoint-6").mkdir()
     with pytest.raises(UserError, match="cannot be read"):
-        resume.newest(tmp_path)
+        checkpoint.newest(tmp_path)
     faults = [line.split(": ")[1] for line in capsys.readouterr().err.splitlines()]
     assert faults == ["Is a directory", *["damaged"] * 5]
 
@@ -190,12 +190,12 @@ def test_a_file_that_is_no_checkpoint_is_named(tmp_path, capsys):
 def test_a_checkpoint_that_was_changed(change, fault):
     """And has the right SHA-256: what a training does not expect is its fault."""
     cut_off(2)
-    newest, before = resume.checkpoints(Path("out/unfinished"))
+    newest, before = checkpoint.paths(Path("out/unfinished"))
     before.unlink()
-    arrays = resume.read(newest)
-    head = json.loads(str(arrays[resume.HEAD][0]))
+    arrays = checkpoint.read(newest)
+    head = json.loads(str(arrays[checkpoint.HEAD][0]))
     change(head)
-    resume.write(newest, arrays | {resume.HEAD: [np.array(json.dumps(head))]})
+    checkpoint.write(newest, arrays | {checkpoint.HEAD: [np.array(json.dumps(head))]})
     refusal = pytest.raises(UserError, match=rf"out: .* cannot be read \({fault}")
     with refusal, run_of(resume=True) as run:
         learn(run)
@@ -217,7 +217,7 @@ def test_a_packed_checkpoint_is_not_unpacked(tmp_path):
     digest = hashlib.sha256(content.getvalue()).digest()
     (tmp_path / "checkpoint-1").write_bytes(digest + content.getvalue())
     with pytest.raises(ValueError, match="too large"):
-        resume.read(tmp_path / "checkpoint-1")
+        checkpoint.read(tmp_path / "checkpoint-1")
 
 
 def test_nothing_is_given_up_before_the_new_run_begins():
@@ -403,11 +403,11 @@ def test_flags_are_those_that_the_run_began_with(script, capsys, monkeypatch):
 )
 def test_flags_that_the_script_does_not_take(script, change, capsys):
     begun(script)
-    (path,) = resume.checkpoints(Path("out/unfinished"))
-    arrays = resume.read(path)
-    head = json.loads(str(arrays[resume.HEAD][0]))
+    (path,) = checkpoint.paths(Path("out/unfinished"))
+    arrays = checkpoint.read(path)
+    head = json.loads(str(arrays[checkpoint.HEAD][0]))
     head["summary"]["arguments"] |= change
-    resume.write(path, {resume.HEAD: [np.array(json.dumps(head))]})
+    checkpoint.write(path, {checkpoint.HEAD: [np.array(json.dumps(head))]})
     capsys.readouterr()
     assert script.main(["--resume", "--output_dir", "out"]) == 1
     (line,) = capsys.readouterr().err.splitlines()
@@ -430,7 +430,7 @@ def run_in(processes, script, *argv, kill_at=None):
     process = processes.Process(target=script.main, args=(argv,))
     process.start()
     while process.is_alive():
-        written = resume.checkpoints(Path("killed/unfinished"))
+        written = checkpoint.paths(Path("killed/unfinished"))
         if kill_at and written and int(written[0].name[-8:]) >= kill_at:
             process.kill()
         process.join(0.005)

@@ -18,7 +18,14 @@ from digits.experiment.resume import Training
 from digits.model import geometry, model_file
 from digits.model.classifier import DIGITS, NO_DIGIT, Classifier
 from digits.model.reader import Reader, bordered
-from digits.training import export, network_file, reader, reader_file, renderings
+from digits.training import (
+    export,
+    network_file,
+    reader,
+    reader_file,
+    reader_network,
+    renderings,
+)
 from digits.training.ensemble import Ensemble
 from digits.training.network_file import NetworkShape
 
@@ -528,7 +535,7 @@ SCORE = {"digits": 1234, "found": 0.985, "right": 0.9712, "made_up": 0.0123}
 def trained_already(monkeypatch):
     """Replaces the training of the reader; its seed and epochs are those of a run."""
     keras.utils.set_random_seed(0)
-    model, seeds = reader.network(), []
+    model, seeds = reader_network.network(), []
 
     def train(dataset, seed, run):
         assert dataset.name == "sklearn_digits"

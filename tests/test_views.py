@@ -4,7 +4,8 @@ import pytest
 
 from conftest import CornerReader, FakeReader, cornered, logit
 from digits.model.reader import MARKS
-from digits.reading.find import Marks, sizes_of
+from digits.reading.find import sizes_of
+from digits.reading.marks import Marks
 from digits.reading.views import TURNED_SIZES, TURNS, View, best_view, turned, views
 
 SHAPE = 200, 300

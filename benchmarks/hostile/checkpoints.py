@@ -20,13 +20,13 @@ import tf_cnn
 from benchmarks import mutations
 from benchmarks.mutations import mutated_bytes, truncated
 from benchmarks.outcomes import apart, resident, tallied
-from digits.experiment import figures, resume
+from digits.experiment import checkpoint, figures, resume
 from digits.training import device, ensemble, export
 
 IMPORTED = figures, device, ensemble, export  # before processes are forked
 SMALL = "--dataset sklearn_digits --filters 4 8 8 --batch_size 700 --epochs 1 -s 0"
 DIGEST = hashlib.sha256().digest_size
-HEAD = f"{resume.HEAD}/000000.npy"
+HEAD = f"{checkpoint.HEAD}/000000.npy"
 BOMB = 2  # GiB
 NUMBERS = -1, 0, 1, 2, 7, 10**6, 10**20, 0.5, 1e300, True
 VALUES = [None, "", "text", [], {}, [[0]], "/", [1, 2, 3, 4, 5, 6], {"a": 1}]
@@ -38,7 +38,7 @@ def begin(folder):
 
     def keep_two(run):
         keep(run)
-        if len(resume.checkpoints(run.folder)) == 2:
+        if len(checkpoint.paths(run.folder)) == 2:
             os._exit(0)
 
     where = ["--checkpoint_seconds", "0", "--output_dir", str(folder)]
@@ -155,11 +155,11 @@ def facts(count, random):
     """Return {outcome: how many} of damaged checkpoints."""
     with tempfile.TemporaryDirectory() as name:
         apart(lambda: begin(Path(name)))
-        newest, before = resume.checkpoints(Path(name, resume.FOLDER))
+        newest, before = checkpoint.paths(Path(name, checkpoint.FOLDER))
         contents = newest.read_bytes(), before.read_bytes()
 
     def make(path, number):
-        folder = path / resume.FOLDER
+        folder = path / checkpoint.FOLDER
         folder.mkdir(parents=True)
         damaged = KINDS[number % len(KINDS)](contents[0], random)
         (folder / newest.name).write_bytes(damaged)

@@ -111,29 +111,6 @@ def add_seed_flag(parser: ArgumentParser) -> None:
     )
 
 
-def add_reader_flags(parser: ArgumentParser) -> None:
-    """Add --reader, --own, --start and --force."""
-    parser.add_argument(
-        "--reader",
-        default=0,
-        help="1: train the reader of pages instead of digit networks",
-        **SWITCH,
-    )
-    add_own_flag(parser, "let the networks of --start learn pictures of your own")
-    parser.add_argument(
-        "--start",
-        metavar="FILE",
-        help="this script's FILE, whose networks learn with --own, or get a reader "
-        "with --reader (default: the shipped model)",
-    )
-    parser.add_argument(
-        "--force",
-        default=0,
-        help="1: save what --own learned though it reads MNIST's images worse",
-        **SWITCH,
-    )
-
-
 def add_own_flag(parser: ArgumentParser, text: str) -> None:
     """Add --own; text: what it does."""
     form = "in folders 0 to 9, or with a labels.csv"
@@ -146,7 +123,7 @@ def add_model_flags(parser: ArgumentParser, save_model: int | None = None) -> No
     save_model: the default, None where it depends on --load_model.
     """
     saves = "1: save the model to the file that --save_weights names"
-    file = "the HDF5 file to save or load"
+    file = "the model file to save or load"
     if save_model is None:
         saves += " (default: 1 unless --load_model)"
         file += " (default: tf_cnn.hdf5 when saving)"

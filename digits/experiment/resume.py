@@ -1,14 +1,11 @@
 """Runs that can be cut off at any moment and resumed, with the same result to the bit.
 
 A run keeps checkpoints in the folder `unfinished` under its --output_dir: what its
-flags were, where it is, and all variables that a step changes. A checkpoint is a file
-of NumPy's .npz format behind a SHA-256 of it, so that a damaged one is known.
+flags were, where it is, and all variables that a step changes.
 """
 
 import argparse
 import contextlib
-import hashlib
-import io
 import json
 import os
 import shutil
@@ -16,7 +13,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from types import FrameType, TracebackType
 from typing import Any, NamedTuple, Protocol, Self
@@ -24,22 +21,15 @@ from typing import Any, NamedTuple, Protocol, Self
 import numpy as np
 
 from digits import UserError
-from digits.experiment import flags, run_head
+from digits.experiment import checkpoint, flags
 from digits.experiment.results import versions
+from digits.experiment.resume_flags import resuming
 from digits.terminal import files, npz
-from digits.terminal.cli import number
 from digits.terminal.lazy import LazyModule
 
 filelock = LazyModule("filelock")
 
-FOLDER = "unfinished"
-PREFIX = "checkpoint-"
 KEPT = 2  # checkpoints
-LARGEST = 4 << 30  # bytes of a checkpoint, or of what is kept beside it
-HEAD = "head"  # the array whose text says what a checkpoint is of
-RUN_FLAGS = {"resume", "restart", "output_dir"}
-# Those that a resumed run may change.
-FREE_FLAGS = {"save_weights", "checkpoint_seconds", "dask"}
 SIGNALS = signal.SIGINT, signal.SIGTERM
 
 
@@ -132,7 +122,8 @@ class Run(Training):
         self, folder: str | Path, args: argparse.Namespace, summary: dict[str, Any]
     ):
         super().__init__()
-        self.folder, self.args, self.summary = Path(folder, FOLDER), args, summary
+        self.folder = Path(folder, checkpoint.FOLDER)
+        self.args, self.summary = args, summary
         self._tracked: dict[str, list[Variable]] = {}
         self._values: dict[str, list[np.ndarray]] = {}  # of the checkpoint
         self._versions = versions()
@@ -167,7 +158,7 @@ class Run(Training):
         where = self.folder.parent
         if self.args.restart:
             return
-        found = newest(self.folder)
+        found = checkpoint.newest(self.folder)
         if self.args.resume:
             if found is None:
                 raise UserError(
@@ -192,13 +183,13 @@ class Run(Training):
         is_in_vain = self._is_untried and isinstance(error, Exception)
         if kind is None:
             shutil.rmtree(self.folder, ignore_errors=True)
-        elif self._number and checkpoints(self.folder) and not is_in_vain:
+        elif self._number and checkpoint.paths(self.folder) and not is_in_vain:
             command = resuming(self.summary["script"], self.folder.parent)
             print(f"\ngo on with:\n  {command}", file=sys.stderr)
         self._lock.release()
         if is_in_vain and not isinstance(error, UserError):
             reason = f"{type(error).__name__}: {error}".partition("\n")[0]
-            raise _unreadable(self.folder.parent, reason) from error
+            raise checkpoint.unreadable(self.folder.parent, reason) from error
 
     def kept(
         self, name: str, make: Callable[[], Sequence[np.ndarray]]
@@ -208,12 +199,12 @@ class Run(Training):
             self.keep()
         path = self.folder / name
         with contextlib.suppress(*npz.DAMAGE):
-            return read(path)[name]
+            return checkpoint.read(path)[name]
         made = list(make())
         try:
             size = sum(array.nbytes for array in made)
             files.check_space(self.folder, size + flags.RESULTS)
-            write(path, {name: made})
+            checkpoint.write(path, {name: made})
         except UserError as error:
             print(f"{error}; the run goes on without", file=sys.stderr)
         return made
@@ -270,16 +261,17 @@ class Run(Training):
             "rows": self.rows,
             "seconds": time.monotonic() - self.start,
         }
-        arrays = {HEAD: [np.array(json.dumps(head))]}
+        arrays = {checkpoint.HEAD: [np.array(json.dumps(head))]}
         for name, variables in self._tracked.items():
             arrays[name] = [np.asarray(variable.numpy()) for variable in variables]
         if not self._number:  # what another run has left is of no use
             shutil.rmtree(self.folder, ignore_errors=True)
         self._number += 1
         try:
-            write(self.folder / f"{PREFIX}{self._number:08d}", arrays)
+            name = f"{checkpoint.PREFIX}{self._number:08d}"
+            checkpoint.write(self.folder / name, arrays)
             halves = self.folder.glob(".*.partial")
-            for path in [*checkpoints(self.folder)[KEPT:], *halves]:
+            for path in [*checkpoint.paths(self.folder)[KEPT:], *halves]:
                 path.unlink()
         except (UserError, OSError) as error:  # a full disk: better learned than lost
             print(f"\n{error}; the run goes on without", file=sys.stderr)
@@ -298,151 +290,8 @@ class Run(Training):
         where = self.folder.parent
         if (found := head["versions"]) != self._versions:
             raise UserError(f"{where}: its unfinished run needs the versions {found}")
-        self._number = int(path.name.removeprefix(PREFIX))
+        self._number = int(path.name.removeprefix(checkpoint.PREFIX))
         self._values, self.rows = values, head["rows"]
         self.place, self._is_untried = Place(*head["place"]), True
         self.start -= head["seconds"]
         self.summary["command"] = head["summary"]["command"]
-
-
-def add_flags(parser: argparse.ArgumentParser) -> None:
-    """Add --resume, --restart and --checkpoint_seconds."""
-    parser.add_argument(
-        "--resume",
-        action="store_true",
-        help="go on with the unfinished run in --output_dir, with its flags",
-    )
-    parser.add_argument(
-        "--restart",
-        action="store_true",
-        help="give up the unfinished run in --output_dir",
-    )
-    parser.add_argument(
-        "--checkpoint_seconds",
-        type=number(float, 0, 86_400),
-        metavar="S",
-        default=60.0,
-        help="time between checkpoints, beside one after each epoch",
-    )
-
-
-def resuming(script: str, folder: Path) -> str:
-    """Return the command that resumes a script's run; folder: its --output_dir."""
-    return flags.command_of(script, "--resume", "--output_dir", folder)
-
-
-def parse(
-    script: str,
-    parser: argparse.ArgumentParser,
-    argv: Sequence[str] | None,
-    check: Callable[[argparse.ArgumentParser, argparse.Namespace], object],
-) -> argparse.Namespace:
-    """Return the flags of a run: those given, or with --resume those it began with.
-
-    script: its name; check: ends with a usage error where flags disagree. A flag that
-    contradicts the run's is a usage error too, but for where it is saved. Raises
-    UserError where there is no run of the script to resume.
-    """
-    args = parser.parse_args(argv)
-    if not args.resume:
-        check(parser, args)
-        return args
-    if args.restart:
-        parser.error("--resume and --restart exclude each other")
-    found = newest(Path(args.output_dir, FOLDER), is_told=False)
-    if found is None:
-        raise UserError(f"{args.output_dir}: holds no unfinished run; drop --resume")
-    head = found[1]
-    begun, other = head["summary"]["arguments"], head["summary"]["script"]
-    if other != script:
-        raise UserError(f"{args.output_dir}: holds an unfinished run of {other}")
-    if head["directory"] != os.getcwd():
-        raise UserError(f"{args.output_dir}: resume it in {head['directory']}")
-    if not run_head.are_flags(begun, parser, check):
-        raise _unreadable(args.output_dir, "other flags than there are")
-    names = given(parser, argv)
-    for name in sorted(names - RUN_FLAGS - FREE_FLAGS):
-        if getattr(args, name) != begun[name]:
-            parser.error(f"--{name}: the run began with {begun[name]}; drop the flag")
-    own = {name: getattr(args, name) for name in RUN_FLAGS | (FREE_FLAGS & names)}
-    args = argparse.Namespace(**begun | own)
-    check(parser, args)
-    return args
-
-
-def given(parser: argparse.ArgumentParser, argv: Sequence[str] | None) -> set[str]:
-    """Return the names of the flags that a command line gives."""
-    absent = object()
-    names = {action.dest for action in parser._actions}
-    unset = argparse.Namespace(**dict.fromkeys(names, absent))
-    parsed = vars(parser.parse_args(argv, unset))
-    return {name for name, value in parsed.items() if value is not absent}
-
-
-def checkpoints(folder: Path) -> list[Path]:
-    """Return the checkpoints in a folder, the newest first."""
-    return sorted(folder.glob(PREFIX + "*"), reverse=True)
-
-
-def newest(
-    folder: Path, is_told: bool = True
-) -> tuple[Path, dict[str, Any], dict[str, list[np.ndarray]]] | None:
-    """Return the newest whole checkpoint in a folder: its path, head and arrays.
-
-    None where there are no checkpoints. A damaged one is named on stderr if `is_told`;
-    raises UserError where all are.
-    """
-    paths = checkpoints(folder)
-    for path in paths:
-        try:
-            arrays = read(path)
-            (text,) = arrays.pop(HEAD)
-            head = json.loads(str(text))
-            run_head.check(head)
-            int(path.name.removeprefix(PREFIX))
-            return path, head, arrays
-        except OSError as error:
-            fault = error.strerror or "damaged"
-        except npz.DAMAGE:
-            fault = "damaged"
-        if is_told:
-            print(f"{path}: {fault}", file=sys.stderr)
-    if paths:
-        raise _unreadable(folder.parent, "damaged")
-    return None
-
-
-def _unreadable(where, reason):
-    return UserError(
-        f"{where}: its unfinished run cannot be read ({reason}); give it up: add "
-        "--restart"
-    )
-
-
-def write(path: Path, arrays: Mapping[str, Sequence[np.ndarray]]) -> None:
-    """Write {name: arrays}, whole or not at all; raise UserError if that fails."""
-    content = io.BytesIO()
-    named = {
-        f"{name}/{place:06d}": array
-        for name, own in arrays.items()
-        for place, array in enumerate(own)
-    }
-    np.savez(content, **named)  # pyright: ignore[reportArgumentType]
-    digest = hashlib.sha256(content.getbuffer()).digest()
-    files.write_bytes(path, digest + content.getvalue())
-
-
-def read(path: Path) -> dict[str, list[np.ndarray]]:
-    """Return {name: arrays} as written to `path`.
-
-    Raises one of npz.DAMAGE where it is damaged or cannot be read.
-    """
-    content = memoryview(files.read_bytes(path, LARGEST))
-    digest, rest = content[:32], content[32:]
-    if hashlib.sha256(rest).digest() != digest:
-        raise ValueError("another digest")
-    found: dict[str, list[np.ndarray]] = {}
-    # In the order in which they were written, not compressed.
-    for name, array in npz.read(rest, len(rest)).items():
-        found.setdefault(name.rpartition("/")[0], []).append(array)
-    return found

@@ -42,7 +42,7 @@ def are_flags(
 ) -> bool:
     """Tell whether {name: value} are what a parser may return.
 
-    check: as digits.experiment.resume.parse takes it.
+    check: as digits.experiment.resume_flags.parse takes it.
     """
     actions = {a.dest: a for a in parser._actions if a.default != argparse.SUPPRESS}
     if values.keys() != actions.keys():

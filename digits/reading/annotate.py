@@ -10,8 +10,8 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
-from digits.reading.find import overlaps
 from digits.reading.ink import extract_ink
+from digits.reading.marks import overlaps
 from digits.reading.result import Reading, percent
 from digits.reading.segment import segment
 

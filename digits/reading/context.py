@@ -7,7 +7,7 @@ import numpy as np
 
 from digits.model.reader import MARKS
 from digits.reading import layout
-from digits.reading.find import LIKELY, Marks
+from digits.reading.marks import LIKELY, Marks
 
 BEHIND_DIGITS = [MARKS.index(sign) for sign in "/)"]
 FIRST = 0.02  # share of the usual probability of those where a row begins

@@ -10,13 +10,14 @@ import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import cv2
 import numpy as np
 
 from digits import UserError
-from digits.reading import documents
+from digits.reading import documents, tiff, transparency
+from digits.reading.parts import WHOLE, Part
 from digits.terminal import files
 from digits.terminal.quiet import native_stderr_silenced
 
@@ -24,18 +25,6 @@ STDIN = "-"  # the path that stands for standard input
 SMALLEST = 8  # pixels each way; fewer cannot show a digit
 LARGEST_SIDE = 2000  # pixels; a larger picture is scaled down: 2.5 mm on A4 are 17
 LARGEST_FILE = 512 << 20  # bytes
-BLOCK = 1 << 20  # pixels of a transparent picture that are composited at once
-JPEG, PNG = b"\xff\xd8", b"\x89PNG"  # their first bytes
-PNG_WITH_ALPHA = b"\x04", b"\x06"  # colour types: gray, and colour
-# The first bytes of TIFF and BigTIFF files: byte order; the bytes of an offset (the
-# first stands behind as many), of a directory's count of entries, and of an entry.
-TIFF: dict[bytes, tuple[Literal["little", "big"], int, int, int]] = {
-    b"II*\0": ("little", 4, 2, 12),
-    b"MM\0*": ("big", 4, 2, 12),
-    b"II+\0": ("little", 8, 8, 20),
-    b"MM\0+": ("big", 8, 8, 20),
-}
-SUBFILE_TYPE, NO_PAGE = 254, 0b101  # a tag; its bits of a thumbnail and of a mask
 SUFFIXES = (
     ".avif",
     ".bmp",
@@ -64,38 +53,6 @@ DAMAGED = "not a picture that OpenCV reads, or a damaged one; save it again as P
 def ending_of(path: str | Path) -> str:
     """Return a path's ending in lower case: .png."""
     return os.path.splitext(path)[1].lower()
-
-
-class Part(NamedTuple):
-    """A part of each picture that is read alone; name: "" where it is the only one.
-
-    x, y, width, height: of the upright picture, in pixels, or in shares of its width
-    and height if `in_shares`.
-    """
-
-    name: str
-    x: float
-    y: float
-    width: float
-    height: float
-    in_shares: bool = False
-
-    def cut(self, picture: np.ndarray) -> tuple[np.ndarray, tuple[int, int]]:
-        """Return this part of a picture (H, W, 3), and its left upper corner, x and y.
-
-        Raises UserError where the part reaches beyond the picture.
-        """
-        height, width = picture.shape[:2]
-        unit = np.array([width, height]) if self.in_shares else np.ones(2)
-        first = np.rint(unit * (self.x, self.y)).astype(int)
-        last = np.rint(unit * (self.x + self.width, self.y + self.height)).astype(int)
-        if (first < 0).any() or (last > (width, height)).any():
-            raise UserError(f"the part reaches beyond its {width}x{height} pixels")
-        (left, top), (right, bottom) = first.tolist(), last.tolist()
-        return picture[top:bottom, left:right], (left, top)
-
-
-WHOLE = (Part("", 0, 0, 1, 1, in_shares=True),)
 
 
 class Page(NamedTuple):
@@ -142,16 +99,16 @@ def _uprights(content) -> Iterator[Callable[[], np.ndarray]]:
     """
     if documents.is_pdf(content):
         yield from documents.pdf_pages(content)
-    elif content[:4] in TIFF:
+    elif tiff.is_tiff(content):
         content = bytearray(content)
-        for offset in _directories(content):
+        for offset in tiff.directories(content):
             yield functools.partial(_tiff_page, content, offset)
     else:
         yield functools.partial(_upright, content)
 
 
 def _tiff_page(content, offset):
-    _put_first(content, offset)
+    tiff.put_first(content, offset)
     return _upright(content)
 
 
@@ -171,41 +128,6 @@ def _parts(upright, parts, number, of_many) -> Iterator[Page]:
             yield Page(number, of_many, part.name, picture, scale, origin)
         except UserError as error:
             yield Page(number, of_many, part.name, error=str(error))
-
-
-def _directories(content) -> Iterator[int]:
-    """Yield the offset of each page's directory in the content of a TIFF file.
-
-    The first counts as a page in any case, others only if they are no thumbnail or
-    mask of a page. The last may lie outside of a damaged file.
-    """
-    order, size, count_size, entry_size = TIFF[bytes(content[:4])]
-
-    def integer(start, length):
-        return int.from_bytes(content[start : start + length], order)
-
-    offset = integer(size, size)
-    yield offset
-    visited = {0}  # 0 stands for the end
-    while offset not in visited:
-        visited.add(offset)
-        entries = offset + count_size
-        offset = integer(entries + integer(offset, count_size) * entry_size, size)
-        first = offset + count_size  # entries are sorted by tag, and this one is least
-        value = integer(first + entry_size - size, 4)
-        is_page = integer(first, 2) != SUBFILE_TYPE or not value & NO_PAGE
-        if is_page and offset not in visited:
-            yield offset
-
-
-def _put_first(content, offset):
-    """Make the directory at an offset the first of a TIFF file's content.
-
-    So OpenCV decodes any page alone and as it does a file of one page: its own
-    functions for many pages walk through all earlier ones, and keep no metadata.
-    """
-    order, size, *_ = TIFF[bytes(content[:4])]
-    content[size : 2 * size] = offset.to_bytes(size, order)
 
 
 def decode(path: str | Path) -> tuple[np.ndarray, float]:
@@ -229,7 +151,7 @@ def _upright(content):
     if picture is None:
         raise UserError(DAMAGED)
     # Before it is scaled: mixed with transparent pixels, thin strokes would fade.
-    return _on_paper(picture) if picture.shape[2] == 4 else picture
+    return transparency.on_paper(picture) if picture.shape[2] == 4 else picture
 
 
 def _bounded(picture):
@@ -289,74 +211,13 @@ def _decode(content):
     if documents.is_heic(content):
         return documents.heic_picture(content)
     array = np.frombuffer(content, np.uint8)
-    if _may_be_transparent(content):
+    if transparency.is_possible(content):
         picture, kinds, parts = cv2.imdecodeWithMetadata(array, cv2.IMREAD_UNCHANGED)
         # Some programs write an alpha channel that is 0 everywhere.
         if picture is not None and picture.shape[2:] == (4,) and picture[..., 3].any():
             exif = dict(zip(kinds, parts, strict=True)).get(cv2.IMAGE_METADATA_EXIF)
-            return picture if exif is None else _turned(picture, exif)
+            return picture if exif is None else transparency.turned(picture, exif)
     return cv2.imdecode(array, cv2.IMREAD_COLOR)
-
-
-def _turned(picture, exif):
-    """Return a picture (H, W, 4) turned as the bytes of its EXIF say, uint8.
-
-    In PNG and WebP files OpenCV turns only pictures without an alpha channel, so
-    colours and alpha are turned separately.
-    """
-    turned = []
-    for part in (picture[..., :3], picture[..., 3]):
-        kind = [cv2.IMAGE_METADATA_EXIF]
-        _, content = cv2.imencodeWithMetadata(".png", part, kind, [exif])
-        turned.append(cv2.imdecode(content, cv2.IMREAD_COLOR))
-    colours, alpha = turned
-    return np.dstack([colours, alpha[..., 0]])
-
-
-def _may_be_transparent(content):
-    """Tell whether the bytes of a picture may have transparent pixels.
-
-    It spares most pictures a second decoding; a false positive only costs time.
-    """
-    if content.startswith(PNG):
-        colour_type = content[25:26]
-        return colour_type in PNG_WITH_ALPHA or b"tRNS" in content
-    return not content.startswith(JPEG)
-
-
-def _on_paper(picture) -> np.ndarray:
-    """Return a BGRA picture composited on white, or on black if its ink is light.
-
-    Ink on a transparent ground has no paper of its own. The result is uint8.
-    """
-    ink = opaque = 0.0
-    for _, block in _blocks(picture):
-        ink += float((block[..., :3] * block[..., 3:]).sum())
-        opaque += 3 * float(block[..., 3].sum())
-    paper = np.float32(1 if ink < 0.5 * max(opaque, 1e-9) else 0)
-    composited = np.empty((*picture.shape[:2], 3), np.uint8)
-    for rows, block in _blocks(picture):
-        alpha = block[..., 3]
-        for channel in range(3):  # twice as fast as all three at once
-            mixed = block[..., channel] * alpha + paper * (1 - alpha)
-            composited[rows, :, channel] = np.rint(255 * mixed)
-    return composited
-
-
-def _blocks(picture) -> Iterator[tuple[slice, np.ndarray]]:
-    """Yield (rows, block) of a BGRA picture: some rows, and these as float32, 0 to 1.
-
-    The whole picture as float32 would take four times its memory.
-    """
-    full = np.iinfo(picture.dtype).max if picture.dtype.kind == "u" else 1.0
-    height, width = picture.shape[:2]
-    step = max(1, BLOCK // width)
-    for first in range(0, height, step):
-        rows = slice(first, first + step)
-        block = picture[rows] / np.float32(full)
-        if picture.dtype.kind != "u":  # a TIFF file may hold any number, or NaN
-            block = np.clip(np.nan_to_num(block), 0, 1)
-        yield rows, block
 
 
 def _scaled_down(picture) -> np.ndarray:

@@ -12,12 +12,11 @@ from collections.abc import Callable, Iterator
 import cv2
 import numpy as np
 
-from digits import UserError
+from digits import LARGEST_PICTURE, UserError
 
 DOTS_PER_INCH = 300  # at which a PDF's pages are read, as scanners do by default
 POINTS_PER_INCH = 72  # in which a PDF gives its size
-LARGEST = 50_000_000  # pixels of a page; as of other pictures
-TOO_LARGE = "larger than 50 megapixels; scale it down"
+TOO_LARGE = f"larger than {LARGEST_PICTURE // 1_000_000} megapixels; scale it down"
 HEIC = tuple(b"ftyp" + brand for brand in (b"heic", b"heix", b"heim", b"mif1"))
 
 
@@ -51,7 +50,7 @@ def pdf_pages(content: bytes) -> Iterator[Callable[[], np.ndarray]]:
             page = document[index]
             width, height = page.get_size()
             scale = DOTS_PER_INCH / POINTS_PER_INCH
-            scale = min(scale, (LARGEST / max(width * height, 1)) ** 0.5)
+            scale = min(scale, (LARGEST_PICTURE / max(width * height, 1)) ** 0.5)
             return page.render(scale=scale).to_numpy()[..., :3].copy()
         except (pdfium.PdfiumError, ValueError) as error:
             raise UserError("a damaged page of a PDF file") from error
@@ -70,7 +69,7 @@ def heic_picture(content: bytes) -> np.ndarray:
     try:
         opened = heif.open_heif(io.BytesIO(content), bgr_mode=True)
         width, height = opened.size
-        if width * height > LARGEST:
+        if width * height > LARGEST_PICTURE:
             raise UserError(TOO_LARGE)
         picture = np.asarray(opened)
         is_gray = picture.ndim == 2

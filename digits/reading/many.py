@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from digits.reading import pipeline
-from digits.reading.decode import WHOLE, Part
+from digits.reading.parts import WHOLE, Part
 from digits.reading.result import Reading
 from digits.terminal import pool
 

@@ -2,14 +2,48 @@
 
 import argparse
 from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
 
 from digits import UserError
-from digits.reading.decode import Part
 from digits.terminal import table
 
 LARGEST_FILE = 1 << 20  # bytes
 FARTHEST = 1_000_000  # pixels: no picture is so large
 COLUMNS = "name", "x", "y", "w", "h"
+
+
+class Part(NamedTuple):
+    """A part of each picture that is read alone; name: "" where it is the only one.
+
+    x, y, width, height: of the upright picture, in pixels, or in shares of its width
+    and height if `in_shares`.
+    """
+
+    name: str
+    x: float
+    y: float
+    width: float
+    height: float
+    in_shares: bool = False
+
+    def cut(self, picture: np.ndarray) -> tuple[np.ndarray, tuple[int, int]]:
+        """Return this part of a picture (H, W, 3), and its left upper corner, x and y.
+
+        Raises UserError where the part reaches beyond the picture.
+        """
+        height, width = picture.shape[:2]
+        unit = np.array([width, height]) if self.in_shares else np.ones(2)
+        first = np.rint(unit * (self.x, self.y)).astype(int)
+        last = np.rint(unit * (self.x + self.width, self.y + self.height)).astype(int)
+        if (first < 0).any() or (last > (width, height)).any():
+            raise UserError(f"the part reaches beyond its {width}x{height} pixels")
+        (left, top), (right, bottom) = first.tolist(), last.tolist()
+        return picture[top:bottom, left:right], (left, top)
+
+
+WHOLE = (Part("", 0, 0, 1, 1, in_shares=True),)
 
 
 def crop(text: str) -> Part:

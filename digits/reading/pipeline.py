@@ -1,6 +1,6 @@
 """Read pictures: decode, find digits and signs, put them in rows.
 
-A picture with one piece of ink of which the digit networks are sure is read by them
+A picture with one region of ink of which the digit networks are sure is read by them
 alone, many times as fast: most pictures of a single digit are. In all others the reader
 of pages looks for digits and signs (digits.reading.find).
 """
@@ -21,10 +21,12 @@ from digits.model.reader import BORDER, MARKS, Reader
 from digits.reading import layout, views
 from digits.reading.classify import Classified, DigitClassifier, classify
 from digits.reading.context import in_context
-from digits.reading.decode import SUFFIXES, WHOLE, Page, Part, ending_of, pages
-from digits.reading.find import Marks, overlaps, peaks, resized
+from digits.reading.decode import SUFFIXES, Page, ending_of, pages
+from digits.reading.find import peaks, resized
 from digits.reading.ink import extract_ink
+from digits.reading.marks import Marks, overlaps
 from digits.reading.normalise import is_mnist_image
+from digits.reading.parts import WHOLE, Part
 from digits.reading.result import Digit, Reading, Sign
 from digits.reading.segment import Region, all_ink, joined, segment
 
@@ -43,7 +45,7 @@ PICTURES_AT_ONCE = 32  # pages, of 12 MB each at most, that are decoded together
 class Networks(NamedTuple):
     """What reads: single digits, and pages.
 
-    Without a reader each piece of ink is taken for a digit.
+    Without a reader each region of ink is taken for a digit.
     """
 
     classifier: DigitClassifier

@@ -49,7 +49,7 @@ class Reading(NamedTuple):
     rows: of digits, top to bottom, with a space between two numbers and where a sign
     stands: ['22 11', '3 14']; text: the same with the signs: ['22/11', '3.14']; page:
     counted from 1, and of_many: whether the file has others; part: the name of the
-    decode.Part that was read, and origin: its left upper corner, x and y; turned:
+    parts.Part that was read, and origin: its left upper corner, x and y; turned:
     degrees by which the picture was turned clockwise to be upright; picture: (H, W, 3)
     uint8 BGR as it was read, upright, or None; scale: the width of a pixel of
     `picture`, in pixels of the file's; unsure: boxes of what may be digits, but is left

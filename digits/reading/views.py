@@ -12,8 +12,9 @@ import cv2
 import numpy as np
 
 from digits.model.reader import Reader
-from digits.reading.find import LIKELY, Marks, find, sizes_from, sizes_of
+from digits.reading.find import find, sizes_from, sizes_of
 from digits.reading.ink import coarse, extract_ink, is_light_on_dark
+from digits.reading.marks import LIKELY, Marks
 
 TURNS = {
     90: cv2.ROTATE_90_CLOCKWISE,

@@ -30,7 +30,8 @@ def add_dask_flag(parser, text):
     parser.add_argument(
         "--dask",
         metavar="ADDRESS",
-        help=f"{text} on the Dask cluster there; local: on all cores here",
+        help=f"{text} on the Dask cluster at ADDRESS; local: on all cores of this "
+        "machine",
     )
 
 

@@ -32,7 +32,7 @@ def to_onnx(probabilities: Callable[[tf.Tensor], tf.Tensor]) -> bytes:
 def reader_to_onnx(model: Callable[..., tf.Tensor]) -> bytes:
     """Return the graph that digits.model.reader.Reader takes.
 
-    model: as digits.training.reader.network makes it, from PICTURES to answers.
+    model: as digits.training.reader_network makes it, from PICTURES to answers.
     """
     return _graph_of(lambda pixels: model(pixels, training=False), PICTURES)
 

@@ -11,7 +11,6 @@ import numpy as np
 from digits import UserError, mnist
 from digits.experiment import flags, results
 from digits.model import model_file
-from digits.terminal import cli, files
 from digits.terminal.lazy import LazyModule
 from digits.training import renderings
 
@@ -19,21 +18,6 @@ SCRIPT = "tf_cnn.py"
 VIEWS = "plain", "upright"  # a network each, for every seed
 VIEWS_DISTILLED = ("plain",)  # takes half the time to read a digit
 LARGEST_ENSEMBLE = 100  # seeds
-DEFAULT_FILE = "tf_cnn.hdf5"  # to which the script saves
-# Flags that mean nothing to --reader and --own.
-NETWORK_FLAGS = (
-    "load_model",
-    "distill",
-    "ensemble",
-    "augmentation",
-    "filters",
-    "dense_layers",
-    "activation",
-    "epochs",
-    "batch_size",
-    "tensorboard",
-    "dask",
-)
 
 ensemble = LazyModule("digits.training.ensemble")
 
@@ -175,77 +159,6 @@ def load(path: str | Path, network: Network) -> Callable[[np.ndarray], np.ndarra
         return restore(path, attributes, network).predict
     classifier = model_file.load(path)
     return lambda images: classifier.probabilities(images)[:, :10].argmax(axis=1)
-
-
-def add_flags(parser: argparse.ArgumentParser) -> None:
-    """Add the flags of tf_cnn.py that other scripts lack."""
-    parser.add_argument(
-        "--augmentation",
-        choices=renderings.CLASSES,
-        default="mnist",
-        help="mnist: MNIST's images alone; real: also rendered photographs, to read "
-        "pictures (takes much longer)",
-    )
-    parser.add_argument(
-        "--ensemble",
-        type=cli.number(int, 1, LARGEST_ENSEMBLE),
-        metavar="K",
-        default=1,
-        help="train the networks of K seeds, from --seed on, and average their answers",
-    )
-    parser.add_argument(
-        "--distill",
-        metavar="FILE",
-        help="train one network per seed, not two, to imitate this script's FILE; it "
-        "reads twice as fast",
-    )
-    cli.add_dask_flag(parser, "train the networks")
-    flags.add_reader_flags(parser)
-
-
-def check_flags(parser: argparse.ArgumentParser, args: argparse.Namespace) -> None:
-    """Set what tf_cnn.py's flags imply; end with a usage error if they disagree."""
-    if args.save_model is None:
-        args.save_model = 1 - args.load_model
-    if args.save_model and args.load_model:
-        parser.error("--load_model leaves nothing to save: drop --save_model")
-    if args.load_model and args.dask is not None:
-        parser.error("--load_model trains nothing: drop --dask")
-    _check_start(parser, args)
-    if args.save_model and args.save_weights is None:
-        args.save_weights = DEFAULT_FILE
-    flags.check_model_flags(parser, args)
-    _check_teacher(parser, args)
-
-
-def _check_start(parser, args):
-    """End with a usage error if --reader or --own meets a flag that it does not know.
-
-    A flag that has its default value counts as not given.
-    """
-    learns_own = args.own is not None
-    if args.reader and learns_own:
-        parser.error("--own and --reader exclude each other")
-    if args.start is not None and not (args.reader or learns_own):
-        parser.error("--start needs --own FOLDER or --reader 1")
-    if args.force and not learns_own:
-        parser.error("--force needs --own FOLDER")
-    if learns_own and args.dataset != "mnist":
-        parser.error("--own compares with MNIST: drop --dataset")
-    for name in NETWORK_FLAGS if args.reader or learns_own else ():
-        if getattr(args, name) != parser.get_default(name):
-            flag = "--own" if learns_own else "--reader"
-            parser.error(f"{flag} trains no new digit networks: drop --{name}")
-    if learns_own and args.save_weights is None:
-        parser.error("--own needs --save_weights FILE")
-
-
-def _check_teacher(parser, args):
-    """End with a usage error if saving would overwrite the teacher of --distill."""
-    if not (args.save_model and args.distill):
-        return
-    if files.is_same(args.distill, args.save_weights):
-        parser.error("--distill: --save_weights would overwrite it; choose another")
 
 
 def load_teacher(path: str | Path | None, shape: NetworkShape, network: Network) -> Any:

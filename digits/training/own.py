@@ -1,272 +1,30 @@
 """Let the networks of a model file learn pictures of one's own: tf_cnn.py --own.
 
-The digit networks and the reader of pages learn these pictures, and beside them MNIST's
-and synthetic ones, so that they forget little. Some pictures are kept back, and read
-before and after.
+Some pictures are held out, and read before and after.
 """
 
 import argparse
-import functools
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
-import keras
 import numpy as np
-import tensorflow as tf
 
-from digits import UserError, mnist
+from digits import UserError
 from digits.experiment import results
 from digits.labels import Labelled
-from digits.model.calibration import negative_log_likelihood
-from digits.model.classifier import NO_DIGIT_LABEL, Classifier
-from digits.model.reader import Reader
 from digits.reading.pipeline import THRESHOLD, Networks, load_networks, read_pictures
-from digits.synthesis.pages import NOTHING, pieces
-from digits.synthesis.render import with_renderings
 from digits.terminal import files
-from digits.terminal.progress import Progress
-from digits.training import (
-    device,
-    export,
-    network_file,
-    own_pictures,
-    reader,
-    reader_file,
-)
-from digits.training.ensemble import Ensemble, images_in_view
-from digits.training.optimizer import OneCycle
-from digits.training.own_pictures import Example
+from digits.training import device, network_file, own_pictures, reader_file
+from digits.training.fine_tuner import FineTuner
 
-MANY = 20  # pictures of which a part is kept back; of fewer, each half in turn
-KEPT_BACK = 4  # one in so many
-OWN_IMAGES, OTHER_IMAGES = 32, 224  # of a digit network's step
-OWN_PIECES, OTHER_PIECES = 16, 48  # of a reader's step
-PIECES = 4_500  # other pieces that are drawn
-STEPS, STEPS_OF_FEW = 200, 40  # of the reader, of MANY pictures and of fewer …
-IMAGE_STEPS = 60  # … and of each digit network
-OTHERS = 4_000  # MNIST's images that are learned beside, each once rendered too
-RATE, READER_RATE = 3e-5, 6e-4  # of learning, with Adam, at its peak
-WARM_UP = 0.2  # share of the steps
-FORMER_WEIGHT = 3.0  # of the loss against the reader's former answers
-SHARES = 1.0, 0.8, 0.6, 0.3  # of the way from former to learned weights
-CHECKED_IMAGES = 2_000  # MNIST's, which choose one of SHARES for a digit network …
-HIGHER_LOSS = 1.01  # … by its loss, so many times as high at most
-HELD_OUT = 2_000  # synthetic pieces that are scored, and choose the reader's share
+MANY = 20  # pictures of which a part is held out; of fewer, each half in turn
+HELD_OUT = 4  # one in so many
+STEPS, STEPS_OF_FEW = 200, 40  # of the reader, of MANY pictures and of fewer
 MORE_ERRORS = 5  # of MNIST's validation images, at most
-WORSE_PAGES = 0.003  # share of the digits of synthetic pages, at most
-OWN = 5  # of the pages' seeds; 3 and 4 are digits.training.reader's
 
 Facts = dict[str, dict[str, float]]
-
-
-class Trained(NamedTuple):
-    """An Ensemble of digit networks, and a reader's network."""
-
-    ensemble: Ensemble
-    reader: keras.Model
-
-
-class Graphs(NamedTuple):
-    """The ONNX graphs of Trained networks, as model_file.save takes them."""
-
-    onnx: bytes
-    reader: bytes
-    float_reader: bytes
-
-    def networks(self) -> Networks:
-        """Return what reads pictures with them."""
-        return Networks(Classifier(self.onnx), Reader(self.reader))
-
-
-class FineTuner:
-    """Lets the networks of a model file learn examples.
-
-    path: the file's; network, augment: tf_cnn.py's. Raises UserError if tf_cnn.py did
-    not save the file, or it has no reader, or its digit networks know no 'no digit'.
-    """
-
-    def __init__(self, path: str | Path, args: argparse.Namespace, network, augment):
-        self.path, self.seed = path, args.seed
-        self.network, self.augment = network, augment
-        self.stored = reader_file.read_networks(path)
-        self.former = self.restored()
-        self.dataset = mnist.load("mnist", args.data_dir)
-        images, labels = self.dataset.train_images, self.dataset.train_labels
-        order = np.random.default_rng(self.seed).permutation(len(images))
-        # MNIST's images and labels that are learned beside, and that are checked.
-        self.others, self.checked = (
-            (images[chosen], labels[chosen])
-            for chosen in (order[:OTHERS], order[-CHECKED_IMAGES:])
-        )
-
-    @functools.cached_property
-    def images(self) -> np.ndarray:
-        """MNIST's images (N, 28, 28) uint8 that are learned beside, and renderings."""
-        return with_renderings(*self.others, [[self.seed, OWN]])[0]
-
-    @functools.cached_property
-    def pages(self) -> np.ndarray:
-        """Synthetic pieces (PIECES, HEIGHT, WIDTH) uint8 that are learned beside."""
-        return self._pages(*self.others, PIECES, OWN)[0]
-
-    @functools.cached_property
-    def held_out(self) -> tuple[np.ndarray, np.ndarray]:
-        """Pieces and their marks that are scored before and after."""
-        images, labels = self.dataset.validation_images, self.dataset.validation_labels
-        return self._pages(images, labels, HELD_OUT, reader.VALIDATION)
-
-    def _pages(self, images, its_labels, count, number):
-        with Progress("Drawing pages", count) as bar:
-            return pieces(images, its_labels, count, [self.seed, number], bar.update)
-
-    def restored(self) -> Trained:
-        """Return the networks of the file."""
-        attributes = self.stored["attributes"]
-        ensemble = network_file.restore(self.path, attributes, self.network)
-        if ensemble.classes <= NO_DIGIT_LABEL:
-            raise UserError(
-                f"{self.path}: its digit networks know no 'no digit'; --own needs "
-                "those of --augmentation real"
-            )
-        ensemble.temperature = network_file.temperature_of(self.path, attributes)
-        return Trained(ensemble, reader_file.restore(self.path))
-
-    def learn(self, examples: Sequence[Example], steps: int) -> Trained:
-        """Return the networks of the file, after they have learned examples.
-
-        Of other pictures they learn the answers that they gave before (Li & Hoiem,
-        Learning without forgetting, 2016). steps: of the reader.
-        """
-        trained, former = self.restored(), self.former
-        random = np.random.default_rng([self.seed, len(examples)])
-        self._learn_pieces(trained.reader, former.reader, examples, steps, random)
-        go_back(
-            trained.reader.trainable_variables,
-            former.reader.trainable_variables,
-            lambda: -self.pages_right(trained.reader),
-            WORSE_PAGES - self.before["pages_right"],
-        )
-        alone = [example for example in examples if example.image is not None]
-        if not alone:
-            return trained
-        for network, old, most in zip(
-            trained.ensemble.networks,
-            former.ensemble.networks,
-            self._highest_losses,
-            strict=True,
-        ):
-            self._learn_images(network, old, alone, random)
-            loss = functools.partial(self._mean_loss, network)
-            go_back(network.trainable, old.trainable, loss, most)
-        return trained
-
-    def graphs_of(self, trained: Trained) -> Graphs:
-        """Return the Graphs of networks; the reader is quantised on synthetic pages."""
-        return Graphs(
-            export.to_onnx(trained.ensemble.probabilities),
-            **reader_file.graphs_of(trained.reader, self.pages),
-        )
-
-    @functools.cached_property
-    def _highest_losses(self):
-        return [
-            HIGHER_LOSS * self._mean_loss(network)
-            for network in self.former.ensemble.networks
-        ]
-
-    def _mean_loss(self, network):
-        """Return the loss of a digit network on other training images."""
-        images, its_labels = self.checked
-        logits = Ensemble([network]).logits(images)
-        return negative_log_likelihood(logits, its_labels)
-
-    def pages_right(self, model: keras.Model) -> float:
-        """Return the share of the digits of held-out pages that a reader gets right."""
-        return reader.score(model, *self.held_out)["right"]
-
-    @functools.cached_property
-    def before(self) -> dict[str, float]:
-        """How the networks of the file read other pictures, as `others_read` says."""
-        return others_read(self, self.former)
-
-    def _learn_pieces(self, model, before, examples, steps, random):
-        """Let a reader of pages learn pieces of examples."""
-        own, marks = own_pictures.pieces(examples, steps * OWN_PIECES, random)
-        own = own.reshape(steps, OWN_PIECES, *own.shape[1:])
-        marks = marks.reshape(steps, OWN_PIECES, *marks.shape[1:])
-        order = random.integers(len(self.pages), size=(steps, OTHER_PIECES))
-        nothing = np.full((OTHER_PIECES, *marks.shape[2:]), NOTHING, np.float32)
-
-        def loss_of(step_seed, pixels, marks):
-            pixels, marks = reader.moved(tf.cast(pixels, tf.float32), marks, step_seed)
-            answers, old = model(pixels), before(pixels[OWN_PIECES:])
-            learned = reader.loss_of(answers[:OWN_PIECES], marks[:OWN_PIECES])
-            return learned + FORMER_WEIGHT * reader.distance(answers[OWN_PIECES:], old)
-
-        def batches():
-            for step, chosen in enumerate(order):
-                pictures = np.concatenate([own[step], self.pages[chosen]])
-                yield pictures[..., None], np.concatenate([marks[step], nothing])
-
-        self._descend(
-            "Reader",
-            model.trainable_variables,
-            READER_RATE,
-            loss_of,
-            batches(),
-            steps,
-        )
-
-    def _learn_images(self, network, before, examples, random):
-        """Let a digit network learn the images of examples."""
-        labels = np.array([example.label for example in examples])
-        images, others = (
-            images_in_view(part, network.view)[..., None]
-            for part in (np.stack([one.image for one in examples]), self.images)
-        )
-
-        def loss_of(step_seed, pixels, labels):
-            pixels = self.augment(pixels, step_seed)
-            targets = tf.concat(
-                [
-                    tf.one_hot(labels, network.classes),
-                    tf.nn.softmax(before(pixels[OWN_IMAGES:])),
-                ],
-                axis=0,
-            )
-            logits = network(pixels)
-            losses = tf.nn.softmax_cross_entropy_with_logits(targets, logits)
-            return tf.reduce_mean(losses)
-
-        def batches():
-            for _ in range(IMAGE_STEPS):
-                own = random.integers(len(images), size=OWN_IMAGES)
-                other = random.integers(len(others), size=OTHER_IMAGES)
-                yield np.concatenate([images[own], others[other]]), labels[own]
-
-        kernels = [v for v in network.trainable if v.shape.rank > 1]
-        self._descend("Digit network", kernels, RATE, loss_of, batches(), IMAGE_STEPS)
-
-    def _descend(self, label, variables, rate, loss_of, batches, steps):
-        """Change variables step by step, so that the loss of batches falls."""
-        optimizer = keras.optimizers.Adam(
-            OneCycle(rate, steps, WARM_UP)  # pyright: ignore
-        )
-        optimizer.build(variables)
-
-        @tf.function
-        def learn(step_seed, *batch):
-            with tf.GradientTape() as tape:
-                loss = loss_of(step_seed, *batch)
-            gradients = tape.gradient(loss, variables)
-            optimizer.apply_gradients(zip(gradients, variables, strict=True))
-
-        with Progress(label, steps) as bar:
-            for step, batch in enumerate(batches):
-                learn(tf.constant([self.seed, step]), *map(tf.constant, batch))
-                bar.update(1)
 
 
 def train(
@@ -301,11 +59,11 @@ def train(
         own["pictures"] += len(kept)
         own["before"] += count_right(kept, load_networks(path))
         own["after"] += count_right(kept, graphs.networks())
-    if len(parts) > 1:  # each picture was kept back once
+    if len(parts) > 1:  # each picture was held out once
         learned = pictures
         after = tuner.learn(list(examples.values()), steps)
         graphs = tuner.graphs_of(after)
-    before, now = tuner.before, others_read(tuner, after)
+    before, now = tuner.before, tuner.others_read(after)
     others = {name: {"before": before[name], "after": now[name]} for name in now}
     facts: Facts = {"own": own, **others}
     print_facts(facts)
@@ -334,33 +92,6 @@ def _save(path, tuner, trained, graphs, summary):
     )
 
 
-def go_back(
-    variables: Sequence[Any],
-    former: Sequence[Any],
-    loss: Callable[[], float],
-    most: float,
-) -> None:
-    """Take learned variables back towards their former values until little is lost.
-
-    On the way much of what was learned is kept (Wortsman et al., Robust fine-tuning of
-    zero-shot models, 2022). loss: returns that of other digits with the present values;
-    most: how much of it is allowed.
-    """
-    pairs = [
-        (old.numpy(), one.numpy()) for old, one in zip(former, variables, strict=True)
-    ]
-
-    def move_to(share):
-        for variable, (old, learned) in zip(variables, pairs, strict=True):
-            variable.assign(old + share * (learned - old))
-
-    for share in SHARES:
-        move_to(share)
-        if loss() <= most:
-            return
-    move_to(0)
-
-
 def steps_of(count: int) -> int:
     """Return in how many steps the reader learns a count of pictures."""
     return STEPS if count >= MANY else STEPS_OF_FEW
@@ -369,15 +100,15 @@ def steps_of(count: int) -> int:
 def splits(
     pictures: Sequence[Labelled], seed: int
 ) -> list[tuple[list[Labelled], list[Labelled]]]:
-    """Return [(what is learned, what is kept back)] of pictures.
+    """Return [(what is learned, what is held out)] of pictures.
 
-    Of MANY pictures, one in KEPT_BACK is kept back; of fewer, each half in turn.
+    Of MANY pictures, one in HELD_OUT is held out; of fewer, each half in turn.
     """
     order = [
         pictures[i] for i in np.random.default_rng(seed).permutation(len(pictures))
     ]
     if len(pictures) >= MANY:
-        count = len(pictures) // KEPT_BACK
+        count = len(pictures) // HELD_OUT
         return [(order[count:], order[:count])]
     first, second = order[::2], order[1::2]
     return [(first, second), (second, first)]
@@ -395,25 +126,13 @@ def count_right(pictures: Sequence[Labelled], networks: Networks) -> int:
     return right
 
 
-def others_read(tuner: FineTuner, trained: Trained) -> dict[str, float]:
-    """Return how other pictures are read.
-
-    Those are MNIST's validation images, of which errors are counted, and synthetic
-    pages, of whose digits the share is given that is right.
-    """
-    images = tuner.dataset.validation_images
-    wrong = trained.ensemble.predict(images) != tuner.dataset.validation_labels
-    pages_right = tuner.pages_right(trained.reader)
-    return {"mnist_errors": int(wrong.sum()), "pages_right": pages_right}
-
-
 def print_facts(facts: Facts) -> None:
     """Print what learning changed, a line for each kind of picture."""
     own, errors, pages = (
         facts[name] for name in ("own", "mnist_errors", "pages_right")
     )
     print(
-        f"own pictures, kept back: {own['before']} of {own['pictures']} right before, "
+        f"own pictures, held out: {own['before']} of {own['pictures']} right before, "
         f"{own['after']} after\n"
         f"MNIST's validation images: {errors['before']} errors before, "
         f"{errors['after']} after\n"

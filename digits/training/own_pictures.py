@@ -20,8 +20,9 @@ from digits.model.classifier import DIGITS, NO_DIGIT_LABEL
 from digits.model.reader import DIGIT_HEIGHTS, Reader, with_paper
 from digits.reading import layout
 from digits.reading.decode import decode
-from digits.reading.find import LIKELY, Marks, find, resized
+from digits.reading.find import find, resized
 from digits.reading.ink import coarse, extract_ink, is_light_on_dark
+from digits.reading.marks import LIKELY, Marks
 from digits.reading.normalise import normalise
 from digits.reading.segment import segment
 from digits.synthesis.page import HEIGHT, MOST_MARKS, WIDTH, visible
@@ -38,7 +39,7 @@ class Example(NamedTuple):
     """A picture of which each digit is known.
 
     gray: (H, W) uint8, dark ink on light paper; marks: (N, 5) float32, as of a
-    digits.synthesis.page.Piece; image: (28, 28) uint8 of its only piece of ink, or
+    digits.synthesis.page.Piece; image: (28, 28) uint8 of its only region of ink, or
     None; label: of that image.
     """
 
@@ -86,7 +87,7 @@ def added(dataset: Dataset, folder: str | Path) -> Dataset:
     examples = matched(folder, reader_of(model_file.SHIPPED)).values()
     alone = [e for e in examples if e.image is not None and e.label < NO_DIGIT_LABEL]
     if not alone:
-        raise UserError(f"{folder}: no picture shows one digit, in one piece of ink")
+        raise UserError(f"{folder}: no picture shows one digit, in one region of ink")
     times = -(-LEAST_ADDED // len(alone))
     images = np.stack([np.asarray(e.image) for e in alone])
     images = np.tile(images, (times, 1, 1))
@@ -112,7 +113,7 @@ def match(labelled: Labelled, reader: Reader) -> Example | str:
     found = find(gray, reader)
     digits = _digits(found, rows)
     if digits is None and only and rows[0]:
-        every = np.arange(len(found.boxes))  # each is of that piece of ink
+        every = np.arange(len(found.boxes))  # each is of that region of ink
         digits = np.array([only.box], np.float32), np.array([int(rows[0])]), every
     if digits is None:
         return f"no {labelled.reading} is found"

@@ -14,7 +14,14 @@ from digits.experiment.resume import Run
 from digits.model import model_file
 from digits.model.reader import Reader
 from digits.terminal import files
-from digits.training import device, export, network_file, quantise, reader
+from digits.training import (
+    device,
+    export,
+    network_file,
+    quantise,
+    reader,
+    reader_network,
+)
 from digits.training.network_file import SCRIPT
 
 OBSERVED = 200  # pieces of pages on which the ranges of activations are observed
@@ -94,7 +101,7 @@ def restore(path: str | Path) -> keras.Model:
     if not content:
         raise UserError(f"{path}: has no reader of pages to learn on")
     Reader(content, path).answers(np.zeros((8, 8), np.uint8))  # it is sound
-    model = reader.network(normalised=False)
+    model = reader_network.network(normalised=False)
     free = [layer for layer in model.layers if isinstance(layer, keras.layers.Conv2D)]
     try:
         graph = onnx.load_from_string(content).graph
@@ -129,7 +136,7 @@ def save(
 
 
 def score_text(score: dict[str, float]) -> str:
-    """Return a score, as digits.training.reader.score does, in one line."""
+    """Return a score, as digits.training.reader_score does, in one line."""
     right, found, made_up = (
         f"{100 * score[name]:.1f} %" for name in ("right", "found", "made_up")
     )

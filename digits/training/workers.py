@@ -18,7 +18,7 @@ import filelock
 import numpy as np
 
 from digits import UserError
-from digits.experiment import results, resume
+from digits.experiment import checkpoint, results, resume
 from digits.terminal import cluster, files, npz
 from digits.terminal.lazy import LazyModule
 from digits.terminal.progress import Progress
@@ -106,17 +106,17 @@ def _train(arguments, number, path):
         (network,) = script.train(args, chosen, dataset, teacher, history, run)
         facts = json.dumps([run.rows, name])
         values = [variable.numpy() for variable in network.variables.values()]
-        resume.write(path, {"variables": values, "facts": [np.array(facts)]})
+        checkpoint.write(path, {"variables": values, "facts": [np.array(facts)]})
 
 
 def _has_checkpoint(folder):
     try:
-        return resume.newest(folder / resume.FOLDER) is not None
+        return checkpoint.newest(folder / checkpoint.FOLDER) is not None
     except UserError:  # all are damaged: it begins anew
         return False
 
 
 def _read(path):
     """Return what _train has written, as _trained does."""
-    arrays = resume.read(path)
+    arrays = checkpoint.read(path)
     return arrays["variables"], *json.loads(str(arrays["facts"][0]))

@@ -1,0 +1,63 @@
+"""Marks of pieces of pages, and the answers of a reader that finds them."""
+
+import numpy as np
+
+from digits.model.reader import (
+    CLASSES,
+    LOG_SIZE,
+    OFFSET,
+    OUTPUTS,
+    PRESENCE,
+    STRIDE,
+    TYPICAL,
+)
+from digits.synthesis.page import HEIGHT, WIDTH
+from digits.synthesis.pages import NOTHING
+
+DOWN, ACROSS = HEIGHT // STRIDE, WIDTH // STRIDE
+SURE = 20.0  # logit
+EMPTY = (NOTHING,) * 5
+
+
+def marks_of(*pieces):
+    """Return marks (N, M, 5) of a list of marks for each piece, filled up."""
+    most = 1 + max(map(len, pieces))
+    filled = [[*own, *[EMPTY] * (most - len(own))] for own in pieces]
+    return np.array(filled, np.float32)
+
+
+def perfect(marks):
+    """Return the right answers (DOWN, ACROSS, OUTPUTS) for the marks of a piece."""
+    answers = np.zeros((DOWN, ACROSS, OUTPUTS), np.float32)
+    answers[..., PRESENCE] = -SURE
+    certain = [mark for mark in marks if mark[0] >= 0]
+    for row, column in np.ndindex(DOWN, ACROSS):
+        middle = np.array([column + 0.5, row + 0.5])
+        cell = answers[row, column]
+        if certain:
+            nearest = min(
+                certain, key=lambda mark: np.hypot(*(mark[1:3] / STRIDE - middle))
+            )
+            cell[CLASSES][int(nearest[0])] = SURE
+            cell[OFFSET] = nearest[1:3] / STRIDE - middle
+            cell[LOG_SIZE] = np.log(nearest[3:5] / TYPICAL)
+    for mark in certain:
+        answers[int(mark[2] // STRIDE), int(mark[1] // STRIDE), PRESENCE] = SURE
+    return answers
+
+
+def numbered(count):
+    """Return pictures (count, HEIGHT, WIDTH) uint16, whose pixels are their numbers."""
+    numbers = np.arange(count, dtype=np.uint16)
+    return np.tile(numbers[:, None, None], (1, HEIGHT, WIDTH))
+
+
+class Composed:
+    """Answers for a piece what `perfect` gives for the marks that it should read."""
+
+    def __init__(self, *pieces):
+        self.answers = [perfect(own) for own in marks_of(*pieces)]
+
+    def __call__(self, pixels, training):
+        assert not training
+        return np.stack([self.answers[number] for number in pixels[:, 0, 0, 0]])
