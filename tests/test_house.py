@@ -26,7 +26,8 @@ COMPONENTS = {
         *("model", "terminal", "image"),
     },
 }
-OF_THE_PACKAGE = {"UserError", "UsageError", "__version__"}  # digits/__init__.py
+# Of digits/__init__.py.
+OF_THE_PACKAGE = {"LARGEST_PICTURE", "UserError", "UsageError", "__version__"}
 LIGHT = {"numpy", "h5py", "cv2", "onnxruntime"}  # what reading pictures needs
 LAZY = {
     "distributed",
