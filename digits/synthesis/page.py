@@ -67,7 +67,7 @@ def piece(
     """Return a random Piece; skeletons: of MNIST's digits, for each digit."""
     sheet = Sheet(random)
     kinds = rows, one_number, boxed, one_digit, no_digit
-    kind = random.choice(5, p=(0.44, 0.16, 0.16, 0.09, 0.15))
+    kind = random.choice(5, p=(0.41, 0.16, 0.16, 0.12, 0.15))
     kinds[kind](sheet, Hand(skeletons, random))
     if random.random() < RULED:
         rulings(sheet)
@@ -144,19 +144,29 @@ def between(first: float, second: float, random: np.random.Generator) -> float:
 
 
 def one_digit(sheet: Sheet, hand: Hand) -> None:
-    """Write one digit, or cut it out of a number with bits of its neighbours."""
+    """Write one digit, or cut it out of a number with bits of its neighbours.
+
+    Half of the latter are cut tightly above and below too, as from registers.
+    """
     random, height = sheet.random, sheet.height
-    count = 3 if random.random() < 0.3 else 1
+    count = 3 if random.random() < 0.45 else 1
     glyphs = hand.number(plain(random, count, count))
     digits = [glyph for glyph in glyphs if glyph.mark >= 0]
-    left, _, right, _ = height * bounds(digits[count // 2].segments)
+    left, top, right, bottom = height * bounds(digits[count // 2].segments)
     middle = random.uniform(0.3 * WIDTH, 0.7 * WIDTH)
     y = random.uniform(-0.1, 1) * max(0, HEIGHT - height)
     sheet.write(glyphs, middle - (left + right) / 2, y)
     if count > 1:
         half = max((right - left) / 2, 0.15 * height, 4) * random.uniform(1, 2.2)
         left, right = max(0, middle - half), min(WIDTH, middle + half)
-        sheet.shown = round(left), 0, round(right), HEIGHT
+        over, under = 0, HEIGHT
+        if random.random() < 0.5:
+            around = height * random.uniform(-0.02, 0.25, 2)
+            over, under = (
+                max(0, y + top - around[0]),
+                min(HEIGHT, y + bottom + around[1]),
+            )
+        sheet.shown = round(left), round(over), round(right), round(under)
 
 
 def no_digit(sheet: Sheet, hand: Hand) -> None:
@@ -227,7 +237,7 @@ def finished(sheet: Sheet) -> Piece:
     line = max(0.7, height / 30) * random.choice([0.5, 0.7, 1, 1, 1.5, 2.5])
     printed = drawn(sheet.turned(*sheet.printing), line)
     if sheet.words:
-        words = drawn_words(sheet.words, (HEIGHT, WIDTH), FINE)
+        words = drawn_words(sheet.words, (HEIGHT, WIDTH), FINE, sheet.tilt)
         printed = np.maximum(printed, words)
     printed *= np.float32(random.uniform(0.2, 1))
     picture = scan.scanned(ink, printed, height, random)

@@ -1,6 +1,7 @@
 """Printed words, as forms and stationery have them beside what is written."""
 
 import functools
+import math
 from pathlib import Path
 from typing import NamedTuple
 
@@ -82,11 +83,12 @@ def box_of(word: PrintedWord) -> np.ndarray:
 
 
 def drawn_words(
-    words: list[PrintedWord], shape: tuple[int, int], fine: int
+    words: list[PrintedWord], shape: tuple[int, int], fine: int, tilt: float
 ) -> np.ndarray:
     """Return the share of each pixel that words cover, (H, W) float32.
 
-    shape: H, W; the words are drawn `fine` times as large first.
+    shape: H, W; the words are drawn `fine` times as large first; tilt: of the sheet, in
+    radians, clockwise about its middle.
     """
     canvas = np.zeros([fine * side for side in shape], np.uint8)
     for word in words:
@@ -99,5 +101,8 @@ def drawn_words(
             max(1, round(fine * word.size)),
             word.weight,
         )
+    middle = [(side - 1) / 2 for side in canvas.shape[::-1]]
+    turn = cv2.getRotationMatrix2D(middle, -math.degrees(tilt), 1)
+    canvas = cv2.warpAffine(canvas, turn, canvas.shape[::-1])
     small = cv2.resize(canvas, shape[::-1], interpolation=cv2.INTER_AREA)
     return small.astype(np.float32) / 255

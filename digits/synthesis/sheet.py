@@ -24,8 +24,8 @@ class Sheet:
 
     height: of the digits; is_readable: whether the reader is to find them at this size;
     glyphs: what is written; printing: arrays of segments (M, 2, 2); words: those
-    printed, which stay level; shown: the box that the picture shows; tilt: in radians,
-    about the middle.
+    printed; shown: the box that the picture shows; tilt: of all of them, in radians,
+    clockwise about the middle.
     """
 
     def __init__(self, random: np.random.Generator):
@@ -160,7 +160,7 @@ def scribble(sheet: Sheet) -> None:
 def print_words(sheet: Sheet, count: int) -> None:
     """Print words where nothing is written: `count` are tried, one place each."""
     random = sheet.random
-    taken = [bounds(sheet.turned(glyph.segments)) for glyph in sheet.glyphs]
+    taken = [bounds(glyph.segments) for glyph in sheet.glyphs]
     for _ in range(count):
         size = np.exp(random.uniform(*np.log(TYPE_SIZES)))
         x, y = random.uniform([-10, size], [0.8 * WIDTH, HEIGHT + 0.3 * size])

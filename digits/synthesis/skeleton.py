@@ -56,7 +56,6 @@ def skeleton(image: np.ndarray) -> np.ndarray:
     at y = 0 and its left end at x = 0. An image without a stroke gives M = 0.
     """
     solid = (_enlarged(image) > SOLID).astype(np.uint8)
-    solid[[0, -1]] = 0  # as in the pages that the shipped reader learned from
     return _segments(thinned(solid))
 
 
