@@ -8,6 +8,8 @@ import numpy as np
 from digits.reading.normalise import normalise
 from digits.reading.segment import Region
 
+SURELY_NONE = 0.9  # probability of no digit
+
 
 class DigitClassifier(Protocol):
     """What tells digits apart: digits.model.classifier.Classifier, or a baseline."""
@@ -36,6 +38,11 @@ class Classified(NamedTuple):
         """The probability of that digit, 0 to 1."""
         # NumPy's own `max` takes three times as long on so few.
         return max(self.probabilities[:10].tolist())
+
+    @property
+    def is_surely_none(self) -> bool:
+        """Whether it is surely no digit."""
+        return float(self.probabilities[:10].sum()) <= 1 - SURELY_NONE
 
 
 def classify(

@@ -24,7 +24,7 @@ from digits.reading.context import in_context
 from digits.reading.decode import SUFFIXES, Page, ending_of, pages
 from digits.reading.find import peaks, resized
 from digits.reading.ink import extract_ink
-from digits.reading.marks import Marks, overlaps
+from digits.reading.marks import LIKELY, Marks, overlaps
 from digits.reading.normalise import is_mnist_image
 from digits.reading.parts import WHOLE, Part
 from digits.reading.result import Digit, Reading, Sign
@@ -36,7 +36,8 @@ SURE = 0.98  # confidence of the digit networks from which the reader is not ask
 SURE_IN_SMALL = 0.9  # … in small pictures, which they read better than it does …
 SURE_IN_MNIST = 0.7  # … and in images as MNIST's, from which they learned
 CHECKED = 1, 7  # they look like brackets, slashes and each other: the reader is asked
-SURELY_OTHER = 0.75  # its confidence from which another digit is believed
+SURELY_OTHER = 0.75  # its confidence from which another digit is believed …
+DOUBTFUL = 0.9  # … and below which a lone digit is doubtful
 HEIGHT = 22  # pixels: of a digit as the reader knows it well
 SMALL = 64  # pixels each way: in smaller pictures the digit networks see all there is
 PICTURES_AT_ONCE = 32  # pages, of 12 MB each at most, that are decoded together
@@ -206,6 +207,8 @@ def _read(reading, only, networks, threshold, may_be_turned):
         return _with_marks(reading, _from(marks, threshold))
     view = views.best_view(reading.picture, networks.reader, may_be_turned)
     found = in_context(view.marks)
+    if only and _is_none(reading.picture, only, found, networks.classifier):
+        found = found.chosen(~found.are_digits)
     marks = _from(found, threshold)
     unsure = found.are_digits & (found.presence >= UNSURE)
     unsure = found.chosen(unsure & (found.confidences < threshold)).boxes
@@ -218,6 +221,26 @@ def _read(reading, only, networks, threshold, may_be_turned):
         unsure=unsure.tolist(),
     )
     return _with_marks(upright, marks)
+
+
+def _is_none(picture, only: Classified, marks: Marks, classifier):
+    """Tell whether a picture's only Region is no digit, though the reader sees one.
+
+    It does where the reader is in doubt, and the digit networks surely see no digit:
+    they have learned from more letters and symbols. They are asked about the region,
+    and about its part that the reader takes for a digit, since a digit that is joined
+    to its frame is none to them.
+    """
+    likely = marks.chosen(marks.presence >= LIKELY)
+    is_doubtful = len(likely.boxes) == 1 and likely.confidences[0] < DOUBTFUL
+    if _is_small(picture) or not (is_doubtful and only.is_surely_none):
+        return False
+    x, y, *_ = only.region.box
+    first, sides = np.rint(likely.boxes[0]).astype(int).reshape(2, 2)
+    left, top = np.maximum(first - (x, y), 0)
+    right, bottom = np.maximum(first + sides - (x, y), 0)
+    part = all_ink(only.region.ink[top:bottom, left:right])
+    return any(one.is_surely_none for one in classify(part, classifier))
 
 
 def _from(marks: Marks, threshold) -> Marks:
