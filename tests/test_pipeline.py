@@ -387,6 +387,29 @@ def test_one_region_of_a_larger_picture_in_which_the_reader_finds_nothing():
     assert not reading_of(with_bars(*LONE_BAR), networks).digits
 
 
+@pytest.mark.parametrize(
+    ("region", "part", "mark", "small", "rows"),
+    [
+        (0.05, 0.05, written("8", confidence=0.85), 64, []),
+        (0.05, 0.05, written("8", confidence=0.95), 64, ["8"]),  # the reader is sure
+        (0.05, 0.15, written("8", confidence=0.85), 64, ["8"]),  # in a frame
+        (0.15, 0.05, written("8", confidence=0.85), 64, ["8"]),
+        (0.05, 0.05, written("88", confidence=0.85), 64, ["88"]),  # not alone
+        (0.05, 0.05, written("8", x=200, confidence=0.85), 64, ["8"]),  # pale ink
+        (0.05, 0.05, written("8", confidence=0.85), 500, ["8"]),
+    ],
+)
+def test_a_doubtful_digit_where_the_digit_networks_see_none(
+    region, part, mark, small, rows, monkeypatch
+):
+    """They are asked about the region, then about its part in the mark's box."""
+    monkeypatch.setattr(pipeline, "SMALL", small)
+    confidences = iter([region, part])
+    classifier = FakeClassifier(lambda _: (3, next(confidences)))
+    networks = Networks(classifier, FakeReader(mark, SHAPE))
+    assert list(reading_of(with_bars(*LONE_BAR), networks).rows) == rows
+
+
 class InkReader:
     """Takes whatever it is shown for one mark, of the whole size of its ink."""
 
