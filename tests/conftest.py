@@ -10,8 +10,6 @@ import numpy as np
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-from marks import marks_of
-
 from digits import UserError, mnist
 from digits.model import model_file
 from digits.model.reader import (
@@ -30,6 +28,7 @@ from digits.reading.ink import extract_ink
 from digits.reading.segment import segment
 from digits.synthesis.page import piece
 from digits.synthesis.skeleton import Skeletons
+from marks import marks_of
 
 TINY = ["--dataset", "sklearn_digits", "--epochs", "1", "--filters", "4", "8", "8"]
 
@@ -240,7 +239,7 @@ def printed_digits():
 
 @pytest.fixture(scope="session")
 def drawn_pieces(printed_digits):
-    """A few dozen pieces: (160, HEIGHT, WIDTH) uint8 and their marks."""
+    """Some pieces: (160, HEIGHT, WIDTH) uint8 and their marks."""
     random = np.random.default_rng(0)
     lines = [Skeletons(images) for images in printed_digits]
     drawn = [piece(lines, random) for _ in range(160)]

@@ -171,8 +171,9 @@ KILLED = []
 
 def kill_a_worker(folder, address):
     """Kill a worker once it has written a checkpoint."""
+    of_workers = f"{checkpoint.FOLDER}/*/{checkpoint.FOLDER}"
     for _ in range(1200):
-        if any(map(checkpoint.paths, folder.glob("unfinished/*/unfinished"))):
+        if any(map(checkpoint.paths, folder.glob(of_workers))):
             with distributed.Client(address, set_as_default=False) as client:
                 pids = client.run(os.getpid)
             os.kill(min(pids.values()), signal.SIGKILL)
@@ -198,3 +199,18 @@ def test_a_run_that_was_left_is_resumed_on_the_cluster(
     assert "--resume --output_dir a" in capsys.readouterr().err
     assert tf_cnn.main(["--resume", "--output_dir", "a"]) == 0
     assert_same_networks(Path("a"), whole)
+
+
+def test_a_run_begun_here_is_resumed_on_the_cluster(address, whole, monkeypatch):
+    Path("b").mkdir()
+
+    def left(*_):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(tf_cnn.ensemble, "score_seeds", left)
+        flags = ["-w", "b/model.hdf5", "--output_dir", "b"]
+        assert tf_cnn.main([*ENSEMBLE, *flags]) == 130
+    command = ["--resume", "--output_dir", "b", "--dask", address]
+    assert tf_cnn.main(command) == 0
+    assert_same_networks(Path("b"), whole)

@@ -55,7 +55,7 @@ def test_what_is_lost(after, expected):
 def test_what_loses_much_goes_back(slope, share):
     learned, former = tf.Variable([8.0]), tf.Variable([-2.0])
     fine_tuner.go_back(
-        [learned], [former], lambda: 1 + slope * (float(learned[0]) + 2), 1.01
+        [learned], [former], lambda: 1 + slope * (float(learned[0]) + 2) <= 1.01
     )
     assert float(learned[0]) == pytest.approx(-2 + 10 * share)
 

@@ -2,11 +2,11 @@
 
 import numpy as np
 import tensorflow as tf
-from marks import marks_of
 
 from digits.synthesis.page import HEIGHT, HIDDEN, SEEN, UNCERTAIN, WIDTH
 from digits.synthesis.pages import NOTHING
 from digits.training.page_augmentation import augmented
+from marks import marks_of
 
 
 def dots(middles):

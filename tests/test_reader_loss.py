@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 import tensorflow as tf
-from marks import ACROSS, DOWN, SURE, marks_of, perfect
 
 from digits.model.reader import (
     CLASSES,
@@ -19,6 +18,7 @@ from digits.reading.find import peaks
 from digits.synthesis.page import HEIGHT, UNCERTAIN, WIDTH
 from digits.synthesis.pages import NOTHING
 from digits.training import reader_loss
+from marks import ACROSS, DOWN, SURE, marks_of, perfect
 
 # Two digits whose middles lie in neighbouring cells, and a comma.
 CLOSE = [(3, 11, 9, 4, 8), (7, 15.5, 9, 4, 8), (MARKS.index(","), 60, 30, 3, 6)]

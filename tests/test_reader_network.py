@@ -5,11 +5,11 @@ import numpy as np
 import onnx
 import onnxruntime
 import pytest
-from marks import ACROSS, DOWN
 
 from conftest import assert_close
 from digits.model.reader import BORDER, OUTPUTS, STRIDE, Reader, bordered
 from digits.training import export, reader_network
+from marks import ACROSS, DOWN
 
 
 @pytest.fixture(scope="module")

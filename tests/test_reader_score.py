@@ -4,12 +4,12 @@ import itertools
 
 import keras
 import numpy as np
-from marks import ACROSS, DOWN, Composed, marks_of, numbered
 
 from digits.model.reader import CLASSES, LOG_SIZE, MARKS, OUTPUTS, PRESENCE, TYPICAL
 from digits.synthesis.page import UNCERTAIN
 from digits.synthesis.pages import NOTHING
 from digits.training import reader_score
+from marks import ACROSS, DOWN, Composed, marks_of, numbered
 
 
 def test_score(monkeypatch):

@@ -187,16 +187,16 @@ def anchors(text):
     return {re.sub(r"[^\w\- ]", "", h.lower()).replace(" ", "-") for h in headings}
 
 
-def test_the_diagram_of_rooms_shows_the_imports():
+def test_the_diagram_of_components_shows_the_imports():
     text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
     diagram = text.split("```mermaid\n")[1].split("```")[0]
     drawn = set(re.findall(r"^ +(\w+) --> (\w+)$", diagram, re.MULTILINE))
     found = {
-        (room, other)
-        for room, paths in rooms().items()
+        (component, other)
+        for component, paths in components().items()
         for path in paths
         for other in imported(path)
-        if other != room and other in rooms()
+        if other != component and other in components()
     }
     assert drawn <= found
     implied = set(drawn)
@@ -205,8 +205,8 @@ def test_the_diagram_of_rooms_shows_the_imports():
     assert found <= implied
 
 
-def rooms():
-    """Return {name of a script or room: its files}."""
+def components():
+    """Return {name of a script or component: its files}."""
     scripts = {path.stem: [path] for path in ROOT.glob("*.py")}
     folders = [ROOT / "baselines", ROOT / "benchmarks", *(ROOT / "digits").iterdir()]
     inside = {path.stem: [path] for path in (ROOT / "digits").glob("[a-z]*.py")}
@@ -215,7 +215,7 @@ def rooms():
 
 
 def imported(path):
-    """Yield the scripts and rooms that a file imports, lazily too."""
+    """Yield the scripts and components that a file imports, lazily too."""
     for name in imports_of(path):
         first, *others = name.split(".")
         yield others[0] if first == "digits" and others else first

@@ -234,6 +234,16 @@ def test_a_run_that_has_ended_meanwhile_is_not_begun_anew():
         pass
 
 
+def test_a_failure_after_the_last_epoch_is_told_as_it_is():
+    """It is none of the checkpoint."""
+    with pytest.raises(CutOff), run_of() as run:
+        learn(run)
+        raise CutOff
+    with pytest.raises(ZeroDivisionError), run_of(resume=True) as run:
+        learn(run)
+        raise ZeroDivisionError
+
+
 def test_a_lock_that_is_none(tmp_path):
     Path("out/.lock").mkdir(parents=True)
     with pytest.raises(UserError, match=r"out/.lock: "), run_of():

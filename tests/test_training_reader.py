@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-from marks import Composed, perfect
 
 from digits import mnist
 from digits.experiment.resume import Training
@@ -10,6 +9,7 @@ from digits.model.classifier import DIGITS
 from digits.model.reader import PRESENCE
 from digits.synthesis.page import HEIGHT, WIDTH
 from digits.training import reader, reader_score
+from marks import Composed, perfect
 
 
 @pytest.mark.slow

@@ -240,6 +240,7 @@ class Run(Training):
         self._defers = True
         try:
             yield from super().epochs(network, count)
+            self._is_untried = False  # nor is one to be made
         finally:
             self._defers = False
 
@@ -253,6 +254,7 @@ class Run(Training):
 
     def keep(self) -> None:
         """Write a checkpoint; raise KeyboardInterrupt if the run is to stop."""
+        self._is_untried = False
         head = {
             "summary": self.summary,
             "directory": os.getcwd(),

@@ -86,10 +86,10 @@ def _field(path, number, row):
     name, *numbers = (row[column] for column in COLUMNS)
     try:
         x, y, width, height = map(float, numbers)
-        is_inside = x >= 0 <= y and x + width <= 1 >= y + height
+        is_inside = x >= 0 and y >= 0 and x + width <= 1 and y + height <= 1
     except ValueError:
         is_inside, width, height = False, 0, 0
-    if not (name and is_inside and width > 0 < height):
+    if not (name and is_inside and width > 0 and height > 0):
         raise UserError(
             f"{path}: line {number}: needs a name, and x, y, w and h from 0 to 1 that "
             "lie within the page"

@@ -34,7 +34,7 @@ from digits.training.ensemble import Ensemble, images_in_view
 from digits.training.optimizer import OneCycle
 from digits.training.own_pictures import Example
 from digits.training.page_augmentation import augmented
-from digits.training.reader import VALIDATION
+from digits.training.reader import HELD_OUT, VALIDATION
 
 OWN_IMAGES, OTHER_IMAGES = 32, 224  # of a digit network's step
 OWN_PIECES, OTHER_PIECES = 16, 48  # of a reader's step
@@ -47,9 +47,8 @@ FORMER_WEIGHT = 3.0  # of the loss against the reader's former answers
 SHARES = 1.0, 0.8, 0.6, 0.3  # of the way from former to learned weights
 CHECKED_IMAGES = 2_000  # MNIST's, which choose one of SHARES for a digit network …
 HIGHER_LOSS = 1.01  # … by its loss, so many times as high at most
-HELD_OUT = 2_000  # synthetic pieces that are scored, and choose the reader's share
-WORSE_PAGES = 0.003  # share of their digits, at most
-OWN = 5  # of the pages' seeds; 3 and 4 are digits.training.reader's
+WORSE_PAGES = 0.003  # share of the digits of held-out pages, at most; it chooses, too
+OWN = 5  # of what is drawn: no seed of renderings or of the reader's pages
 
 
 class Trained(NamedTuple):
@@ -108,9 +107,9 @@ class FineTuner:
         images, labels = self.dataset.validation_images, self.dataset.validation_labels
         return self._pages(images, labels, HELD_OUT, VALIDATION)
 
-    def _pages(self, images, its_labels, count, number):
+    def _pages(self, images, labels, count, number):
         with Progress("Drawing pages", count) as bar:
-            return pieces(images, its_labels, count, [self.seed, number], bar.update)
+            return pieces(images, labels, count, [self.seed, number], bar.update)
 
     def restored(self) -> Trained:
         """Return the networks of the file."""
@@ -133,11 +132,11 @@ class FineTuner:
         trained, former = self.restored(), self.former
         random = np.random.default_rng([self.seed, len(examples)])
         self._learn_pieces(trained.reader, former.reader, examples, steps, random)
+        least = self.before["pages_right"] - WORSE_PAGES
         go_back(
             trained.reader.trainable_variables,
             former.reader.trainable_variables,
-            lambda: -self.pages_right(trained.reader),
-            WORSE_PAGES - self.before["pages_right"],
+            lambda: self.pages_right(trained.reader) >= least,
         )
         alone = [example for example in examples if example.image is not None]
         if not alone:
@@ -149,8 +148,11 @@ class FineTuner:
             strict=True,
         ):
             self._learn_images(network, old, alone, random)
-            loss = functools.partial(self._mean_loss, network)
-            go_back(network.trainable, old.trainable, loss, most)
+            go_back(
+                network.trainable,
+                old.trainable,
+                lambda network=network, most=most: self._mean_loss(network) <= most,
+            )
         return trained
 
     def graphs_of(self, trained: Trained) -> Graphs:
@@ -169,9 +171,9 @@ class FineTuner:
 
     def _mean_loss(self, network):
         """Return the loss of a digit network on other training images."""
-        images, its_labels = self.checked
+        images, labels = self.checked
         logits = Ensemble([network]).logits(images)
-        return negative_log_likelihood(logits, its_labels)
+        return negative_log_likelihood(logits, labels)
 
     def pages_right(self, model: keras.Model) -> float:
         """Return the share of the digits of held-out pages that a reader gets right."""
@@ -193,7 +195,7 @@ class FineTuner:
         """How the networks of the file read other pictures, as `others_read` says."""
         return self.others_read(self.former)
 
-    def _learn_pieces(self, model, before, examples, steps, random):
+    def _learn_pieces(self, model, former, examples, steps, random):
         """Let a reader of pages learn pieces of examples."""
         own, marks = own_pictures.pieces(examples, steps * OWN_PIECES, random)
         own = own.reshape(steps, OWN_PIECES, *own.shape[1:])
@@ -203,7 +205,7 @@ class FineTuner:
 
         def loss_of(step_seed, pixels, marks):
             pixels, marks = augmented(tf.cast(pixels, tf.float32), marks, step_seed)
-            answers, old = model(pixels), before(pixels[OWN_PIECES:])
+            answers, old = model(pixels), former(pixels[OWN_PIECES:])
             learned = reader_loss.loss_of(answers[:OWN_PIECES], marks[:OWN_PIECES])
             return learned + FORMER_WEIGHT * reader_loss.distance(
                 answers[OWN_PIECES:], old
@@ -223,7 +225,7 @@ class FineTuner:
             steps,
         )
 
-    def _learn_images(self, network, before, examples, random):
+    def _learn_images(self, network, former, examples, random):
         """Let a digit network learn the images of examples."""
         labels = np.array([example.label for example in examples])
         images, others = (
@@ -236,7 +238,7 @@ class FineTuner:
             targets = tf.concat(
                 [
                     tf.one_hot(labels, network.classes),
-                    tf.nn.softmax(before(pixels[OWN_IMAGES:])),
+                    tf.nn.softmax(former(pixels[OWN_IMAGES:])),
                 ],
                 axis=0,
             )
@@ -276,14 +278,12 @@ class FineTuner:
 def go_back(
     variables: Sequence[Any],
     former: Sequence[Any],
-    loss: Callable[[], float],
-    most: float,
+    is_good: Callable[[], bool],
 ) -> None:
     """Take learned variables back towards their former values until little is lost.
 
     On the way much of what was learned is kept (Wortsman et al., Robust fine-tuning of
-    zero-shot models, 2022). loss: returns that of other digits with the present values;
-    most: how much of it is allowed.
+    zero-shot models, 2022). is_good: tells whether the present values lose little.
     """
     pairs = [
         (old.numpy(), one.numpy()) for old, one in zip(former, variables, strict=True)
@@ -295,6 +295,6 @@ def go_back(
 
     for share in SHARES:
         move_to(share)
-        if loss() <= most:
+        if is_good():
             return
     move_to(0)

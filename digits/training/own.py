@@ -20,7 +20,7 @@ from digits.training import device, network_file, own_pictures, reader_file
 from digits.training.fine_tuner import FineTuner
 
 MANY = 20  # pictures of which a part is held out; of fewer, each half in turn
-HELD_OUT = 4  # one in so many
+ONE_IN = 4  # one picture in so many is held out
 STEPS, STEPS_OF_FEW = 200, 40  # of the reader, of MANY pictures and of fewer
 MORE_ERRORS = 5  # of MNIST's validation images, at most
 
@@ -102,13 +102,13 @@ def splits(
 ) -> list[tuple[list[Labelled], list[Labelled]]]:
     """Return [(what is learned, what is held out)] of pictures.
 
-    Of MANY pictures, one in HELD_OUT is held out; of fewer, each half in turn.
+    Of MANY pictures, one in ONE_IN is held out; of fewer, each half in turn.
     """
     order = [
         pictures[i] for i in np.random.default_rng(seed).permutation(len(pictures))
     ]
     if len(pictures) >= MANY:
-        count = len(pictures) // HELD_OUT
+        count = len(pictures) // ONE_IN
         return [(order[count:], order[:count])]
     first, second = order[::2], order[1::2]
     return [(first, second), (second, first)]

@@ -20,7 +20,7 @@ WARM_UP = 0.15  # share of the steps
 WEIGHT_DECAY = 0.05
 NEWTON_SCHULZ_STEPS = 3  # of Muon: fewer than its 5 save time
 HELD_OUT = 2_000  # pieces
-TRAINING, VALIDATION = 3, 4  # they draw their own pages
+TRAINING, VALIDATION = 3, 4  # of the seeds of what is drawn; renderings have 0 to 2
 
 
 class Course(NamedTuple):
@@ -51,11 +51,11 @@ def train(
 
     def drawn():
         with Progress("Drawing pages", PIECES + HELD_OUT) as bar:
-            train = dataset.train_images, dataset.train_labels, PIECES
-            held_out = dataset.validation_images, dataset.validation_labels, HELD_OUT
+            learned = dataset.train_images, dataset.train_labels, PIECES
+            others = dataset.validation_images, dataset.validation_labels, HELD_OUT
             return [
-                *pieces(*train, [seed, TRAINING], bar.update),
-                *pieces(*held_out, [seed, VALIDATION], bar.update),
+                *pieces(*learned, [seed, TRAINING], bar.update),
+                *pieces(*others, [seed, VALIDATION], bar.update),
             ]
 
     pictures, marks, *held_out = run.kept("pages", drawn)

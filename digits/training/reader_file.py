@@ -67,13 +67,13 @@ def read_networks(path: str | Path) -> dict[str, Any]:
 
     Raises UserError if tf_cnn.py did not save the file.
     """
-    onnx, attributes = model_file.read(path)
+    graph, attributes = model_file.read(path)
     if attributes.get("script") != SCRIPT:
         raise UserError(f"{path}: a reader is only added to what {SCRIPT} saved")
     with model_file.open_hdf5(path) as file:
         quick = model_file.read_bytes(file, model_file.QUICK)
     return {
-        "onnx": onnx,
+        "onnx": graph,
         "attributes": attributes,
         "variables": model_file.read_variables(path),
         "quick": quick,
@@ -110,7 +110,7 @@ def restore(path: str | Path) -> keras.Model:
             if node.op_type == "Conv":
                 kernel, bias = (arrays[name] for name in node.input[1:])
                 kernel = kernel.transpose(2, 3, 1, 0)
-                # Those of one shape follow each other in both.
+                # Convolutions of one shape have the same order in graph and model.
                 layer = next(one for one in free if one.kernel.shape == kernel.shape)  # pyright: ignore
                 layer.set_weights([kernel, bias])
                 free.remove(layer)

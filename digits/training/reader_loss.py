@@ -55,10 +55,10 @@ def loss_of(answers: tf.Tensor, marks: tf.Tensor) -> tf.Tensor:
     middles = tf.stack([x, y], axis=-1)
     right = targets(marks, middles)
     present = tf.cast(right.present, tf.float32)
-    near = tf.cast(right.distance < NEAR, tf.float32)
+    is_near = right.distance < NEAR
     presence = tf.nn.sigmoid_cross_entropy_with_logits(present, answers[..., PRESENCE])
-    is_open = ~right.present & (right.uncertain | (right.distance < NEAR))
-    presence = tf.reduce_sum(tf.where(is_open, 0.0, presence))
+    is_open = ~right.present & (right.uncertain | is_near)
+    of_presence = tf.reduce_sum(tf.where(is_open, 0.0, presence))
     labels = tf.maximum(tf.cast(right.mark[..., 0], tf.int32), 0)
     which = tf.nn.sparse_softmax_cross_entropy_with_logits(
         labels, answers[..., CLASSES]
@@ -66,11 +66,10 @@ def loss_of(answers: tf.Tensor, marks: tf.Tensor) -> tf.Tensor:
     place = right.mark[..., 1:3] / STRIDE - middles
     size = tf.math.log(tf.maximum(right.mark[..., 3:5], 1.0) / TYPICAL)
     gaps = tf.abs(answers[..., OFFSET] - place) + tf.abs(answers[..., LOG_SIZE] - size)
-    weight = tf.maximum(present, NEAR_WEIGHT * near)
+    weight = tf.maximum(present, NEAR_WEIGHT * tf.cast(is_near, tf.float32))
     details = weight * (which + SIZE_WEIGHT * tf.reduce_sum(gaps, axis=-1))
-    return presence / (tf.reduce_sum(present) + 1) + tf.reduce_sum(details) / (
-        tf.reduce_sum(weight) + 1
-    )
+    of_details = tf.reduce_sum(details) / (tf.reduce_sum(weight) + 1)
+    return of_presence / (tf.reduce_sum(present) + 1) + of_details
 
 
 def distance(answers: tf.Tensor, others: tf.Tensor) -> tf.Tensor:

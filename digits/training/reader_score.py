@@ -8,7 +8,7 @@ from digits.model.classifier import DIGITS
 from digits.model.reader import CLASSES, OUTPUTS, PRESENCE, STRIDE
 from digits.reading.find import peaks
 from digits.reading.marks import LIKELY, Marks, distinct
-from digits.synthesis.page import HEIGHT, UNCERTAIN
+from digits.synthesis.page import UNCERTAIN
 from digits.synthesis.pages import NOTHING
 
 AT_A_TIME = 128  # pieces
@@ -87,10 +87,10 @@ def _shown(read, marks):
     shown = np.where(is_open, UNCERTAIN, NOTHING)
     for label, *middle, _, height in marks[marks[:, 0] >= 0]:
         distances = np.hypot(*(read.middles - middle).T)
-        near = (distances < max(STRIDE, FAR * height)) & (shown < 0)
+        is_near = (distances < max(STRIDE, FAR * height)) & (shown < 0)
         # What is not read counts only where nothing else is there.
-        distances[~near] = np.inf
-        distances[read.presence < LIKELY] += FAR * HEIGHT
-        if near.any():
-            shown[distances.argmin()] = int(label)
+        is_read = read.presence >= LIKELY
+        best = is_near & is_read if (is_near & is_read).any() else is_near
+        if best.any():
+            shown[np.where(best, distances, np.inf).argmin()] = int(label)
     return shown

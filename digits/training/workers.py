@@ -42,6 +42,9 @@ def train(
     args: the script's flags; network: makes one; history: gets the epochs of those that
     are not quick, with seconds as if one network was trained after the other.
     """
+    # Of a run that was cut off without --dask, the workers make all epochs again.
+    run.rows.clear()
+    run.place = resume.Place()
     run.keep()  # what was asked for, for --resume
     data_dir = args.data_dir or os.environ.get("MNIST_DIR")
     arguments = vars(args) | {"data_dir": data_dir}
