@@ -1,5 +1,8 @@
 """Pieces of pages, a little different each time that the reader learns from them."""
 
+# TensorFlow's types do not know its tensors as shapes and indices.
+# pyright: reportArgumentType=false
+
 import tensorflow as tf
 
 from digits.synthesis.page import HEIGHT, HIDDEN, SEEN, UNCERTAIN, WIDTH

@@ -1,6 +1,6 @@
 """The reader of pages learns from pieces of synthetic pages (digits.synthesis.page)."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import keras
 import numpy as np
@@ -60,7 +60,7 @@ def train(
 
     pictures, marks, *held_out = run.kept("pages", drawn)
     model = fit(pictures, marks, seed, FROM_SCRATCH, run)
-    facts = {"score": reader_score.score(model, *held_out)}
+    facts: dict[str, Any] = {"score": reader_score.score(model, *held_out)}
     facts["temperatures"] = reader_score.calibrate(model, *held_out)
     return model, facts, pictures
 

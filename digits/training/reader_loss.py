@@ -1,5 +1,8 @@
 """The loss of the reader of pages: how far its answers are from what they should be."""
 
+# TensorFlow's types do not know how its tensors are indexed.
+# pyright: reportArgumentType=false, reportOperatorIssue=false
+
 from typing import NamedTuple
 
 import tensorflow as tf
