@@ -12,23 +12,14 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 from digits import UserError, mnist
 from digits.model import model_file
-from digits.model.reader import (
-    BORDER,
-    CLASSES,
-    LOG_SIZE,
-    OFFSET,
-    OUTPUTS,
-    PRESENCE,
-    STRIDE,
-    TYPICAL,
-)
+from digits.model.reader import BORDER, LOG_SIZE, OUTPUTS, PRESENCE, STRIDE, TYPICAL
 from digits.reading import pipeline
 from digits.reading.decode import decode
 from digits.reading.ink import extract_ink
 from digits.reading.segment import segment
 from digits.synthesis.page import piece
 from digits.synthesis.skeleton import Skeletons
-from marks import marks_of
+from marks import marks_of, tell
 
 TINY = ["--dataset", "sklearn_digits", "--epochs", "1", "--filters", "4", "8", "8"]
 
@@ -113,12 +104,10 @@ class FakeReader:
         for label, x, y, width, height, presence in self.marks:
             place = np.array([(x + width / 2) * across, (y + height / 2) * down])
             column, row = ((place + BORDER) // STRIDE).astype(int)
-            cell = answers[row, column]
-            cell[PRESENCE] = presence
-            cell[CLASSES] = 0
-            cell[CLASSES][int(label)] = self.class_logit
-            cell[OFFSET] = (place + BORDER) / STRIDE - [column + 0.5, row + 0.5]
-            cell[LOG_SIZE] = np.log(np.array([width * across, height * down]) / TYPICAL)
+            size = width * across, height * down
+            cell = row, column
+            tell(answers, cell, label, place + BORDER, size, self.class_logit)
+            answers[row, column, PRESENCE] = presence
         return answers
 
 

@@ -26,21 +26,30 @@ def marks_of(*pieces):
     return np.array(filled, np.float32)
 
 
+def tell(answers, place, label, middle, size, logit=SURE):
+    """Let the cell at a place (row, column) answer that a mark is near, and which.
+
+    middle, size: of the mark, in pixels of the picture, x first; logit: of its label.
+    """
+    row, column = place
+    cell = answers[row, column]
+    cell[CLASSES] = 0
+    cell[CLASSES][int(label)] = logit
+    cell[OFFSET] = np.divide(middle, STRIDE) - [column + 0.5, row + 0.5]
+    cell[LOG_SIZE] = np.log(np.divide(size, TYPICAL))
+
+
 def perfect(marks):
     """Return the right answers (DOWN, ACROSS, OUTPUTS) for the marks of a piece."""
     answers = np.zeros((DOWN, ACROSS, OUTPUTS), np.float32)
     answers[..., PRESENCE] = -SURE
     certain = [mark for mark in marks if mark[0] >= 0]
-    for row, column in np.ndindex(DOWN, ACROSS):
+    for row, column in np.ndindex(DOWN, ACROSS) if certain else ():
         middle = np.array([column + 0.5, row + 0.5])
-        cell = answers[row, column]
-        if certain:
-            nearest = min(
-                certain, key=lambda mark: np.hypot(*(mark[1:3] / STRIDE - middle))
-            )
-            cell[CLASSES][int(nearest[0])] = SURE
-            cell[OFFSET] = nearest[1:3] / STRIDE - middle
-            cell[LOG_SIZE] = np.log(nearest[3:5] / TYPICAL)
+        nearest = min(
+            certain, key=lambda mark: np.hypot(*(mark[1:3] / STRIDE - middle))
+        )
+        tell(answers, (row, column), nearest[0], nearest[1:3], nearest[3:5])
     for mark in certain:
         answers[int(mark[2] // STRIDE), int(mark[1] // STRIDE), PRESENCE] = SURE
     return answers

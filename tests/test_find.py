@@ -5,16 +5,8 @@ import pytest
 from conftest import FakeReader
 from digits.model.classifier import DIGITS
 from digits.model.reader import LOG_SIZE, MARKS, OUTPUTS, PRESENCE
-from digits.reading.find import (
-    LOW,
-    NARROWER,
-    Marks,
-    Size,
-    distinct,
-    find,
-    resized,
-    sizes_of,
-)
+from digits.reading.find import LOW, NARROWER, Size, find, resized, sizes_of
+from digits.reading.marks import Marks, distinct
 
 
 def marks_of(boxes, confidences, labels=DIGITS):

@@ -31,8 +31,8 @@ def paths(folder: Path) -> list[Path]:
 
 def newest(
     folder: Path, is_told: bool = True
-) -> tuple[Path, dict[str, Any], dict[str, list[np.ndarray]]] | None:
-    """Return the newest whole checkpoint in a folder: its path, head and arrays.
+) -> tuple[int, dict[str, Any], dict[str, list[np.ndarray]]] | None:
+    """Return the newest whole checkpoint in a folder: its number, head and arrays.
 
     None where there are no checkpoints. A damaged one is named on stderr if `is_told`;
     raises UserError where all are.
@@ -44,8 +44,7 @@ def newest(
             (text,) = arrays.pop(HEAD)
             head = json.loads(str(text))
             run_head.check(head)
-            int(path.name.removeprefix(PREFIX))
-            return path, head, arrays
+            return int(path.name.removeprefix(PREFIX)), head, arrays
         except OSError as error:
             fault = error.strerror or "damaged"
         except npz.DAMAGE:

@@ -288,12 +288,11 @@ class Run(Training):
         self._is_stopped = True
         print("\nstopping after this step", file=sys.stderr)
 
-    def _restore(self, path, head, values):
+    def _restore(self, number, head, values):
         where = self.folder.parent
         if (found := head["versions"]) != self._versions:
             raise UserError(f"{where}: its unfinished run needs the versions {found}")
-        self._number = int(path.name.removeprefix(checkpoint.PREFIX))
-        self._values, self.rows = values, head["rows"]
+        self._number, self._values, self.rows = number, values, head["rows"]
         self.place, self._is_untried = Place(*head["place"]), True
         self.start -= head["seconds"]
         self.summary["command"] = head["summary"]["command"]

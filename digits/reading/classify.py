@@ -5,6 +5,7 @@ from typing import NamedTuple, Protocol
 
 import numpy as np
 
+from digits.model.classifier import NO_DIGIT_LABEL
 from digits.reading.normalise import normalise
 from digits.reading.segment import Region
 
@@ -42,7 +43,7 @@ class Classified(NamedTuple):
     @property
     def is_surely_none(self) -> bool:
         """Whether it is surely no digit."""
-        return float(self.probabilities[:10].sum()) <= 1 - SURELY_NONE
+        return bool(self.probabilities[NO_DIGIT_LABEL] >= SURELY_NONE)
 
 
 def classify(

@@ -47,6 +47,11 @@ class Marks(NamedTuple):
         return self.are_digits & (self.confidences >= LIKELY)
 
     @property
+    def likely(self) -> "Marks":
+        """Those, digits and signs, that are rather there than not."""
+        return self.chosen(self.presence >= LIKELY)
+
+    @property
     def digit_probabilities(self) -> np.ndarray:
         """The probability of each digit, (N, 10) float32."""
         return self.presence[:, None] * self.probabilities[:, : len(DIGITS)]

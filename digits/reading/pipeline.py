@@ -24,7 +24,7 @@ from digits.reading.context import in_context
 from digits.reading.decode import SUFFIXES, Page, ending_of, pages
 from digits.reading.find import peaks, resized
 from digits.reading.ink import extract_ink
-from digits.reading.marks import LIKELY, Marks, overlaps
+from digits.reading.marks import Marks, overlaps
 from digits.reading.normalise import is_mnist_image
 from digits.reading.parts import WHOLE, Part
 from digits.reading.result import Digit, Reading, Sign
@@ -231,9 +231,10 @@ def _is_none(picture, only: Classified, marks: Marks, classifier):
     and about its part that the reader takes for a digit, since a digit that is joined
     to its frame is none to them.
     """
-    likely = marks.chosen(marks.presence >= LIKELY)
-    is_doubtful = len(likely.boxes) == 1 and likely.confidences[0] < DOUBTFUL
-    if _is_small(picture) or not (is_doubtful and only.is_surely_none):
+    if _is_small(picture) or not only.is_surely_none:
+        return False
+    likely = marks.likely
+    if len(likely.boxes) != 1 or likely.confidences[0] >= DOUBTFUL:
         return False
     x, y, *_ = only.region.box
     first, sides = np.rint(likely.boxes[0]).astype(int).reshape(2, 2)

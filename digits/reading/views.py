@@ -14,7 +14,7 @@ import numpy as np
 from digits.model.reader import Reader
 from digits.reading.find import find, sizes_from, sizes_of
 from digits.reading.ink import coarse, extract_ink, is_light_on_dark
-from digits.reading.marks import LIKELY, Marks
+from digits.reading.marks import Marks
 
 TURNS = {
     90: cv2.ROTATE_90_CLOCKWISE,
@@ -43,17 +43,12 @@ class View(NamedTuple):
         return self.marks.confidences[self.marks.are_likely_digits]
 
     @property
-    def likely(self) -> Marks:
-        """The marks, digits and signs, that are rather there than not."""
-        return self.marks.chosen(self.marks.presence >= LIKELY)
-
-    @property
     def is_sure(self) -> bool:
         """Whether digits are there, and what is there is surely told on average.
 
         Upside down some digits are as sure as upright, but others are no digit at all.
         """
-        confidences = self.likely.confidences
+        confidences = self.marks.likely.confidences
         return len(self.digit_confidences) > 0 and bool(confidences.mean() >= GOOD)
 
     @property
@@ -70,7 +65,7 @@ def best_view(picture: np.ndarray, reader: Reader, may_be_turned: bool = True) -
     """
     candidates = views(picture, reader, TURNS if may_be_turned else {})
     first = next(candidates)
-    shows_marks = len(first.likely.boxes) > 0
+    shows_marks = len(first.marks.likely.boxes) > 0
     if first.is_sure or not (shows_marks or extract_ink(picture).any()):
         return first
     best = max(candidates, key=lambda view: view.sense)
@@ -90,7 +85,7 @@ def views(
     first = View(find(gray, reader))
     yield first
     yield View(find(255 - gray, reader))
-    likely = first.likely.boxes
+    likely = first.marks.likely.boxes
     if len(likely) < LEAST_TURNED:
         return  # as on cloth: numbers that lie on their side look like something
     # A digit that lies on its side is as wide as it is high when upright.

@@ -162,10 +162,8 @@ def one_digit(sheet: Sheet, hand: Hand) -> None:
         over, under = 0, HEIGHT
         if random.random() < 0.5:
             around = height * random.uniform(-0.02, 0.25, 2)
-            over, under = (
-                max(0, y + top - around[0]),
-                min(HEIGHT, y + bottom + around[1]),
-            )
+            over = max(over, y + top - around[0])
+            under = min(under, y + bottom + around[1])
         sheet.shown = round(left), round(over), round(right), round(under)
 
 

@@ -7,6 +7,7 @@ from digits.terminal import cli, files
 from digits.training import network_file, renderings
 
 DEFAULT_FILE = "tf_cnn.hdf5"  # to which the script saves
+MORE_ERRORS = 5  # of MNIST's validation images, at most, after --own without --force
 # Flags that mean nothing to --reader and --own.
 NETWORK_FLAGS = (
     "load_model",
@@ -63,7 +64,7 @@ def add(parser: argparse.ArgumentParser) -> None:
         "--force",
         default=0,
         help="with --own: save even if errors on MNIST's validation images rise by "
-        "more than 5",
+        f"more than {MORE_ERRORS}",
         **flags.SWITCH,
     )
 

@@ -18,11 +18,11 @@ from digits.reading.pipeline import THRESHOLD, Networks, load_networks, read_pic
 from digits.terminal import files
 from digits.training import device, network_file, own_pictures, reader_file
 from digits.training.fine_tuner import FineTuner
+from digits.training.network_flags import MORE_ERRORS
 
 MANY = 20  # pictures of which a part is held out; of fewer, each half in turn
 ONE_IN = 4  # one picture in so many is held out
 STEPS, STEPS_OF_FEW = 200, 40  # of the reader, of MANY pictures and of fewer
-MORE_ERRORS = 5  # of MNIST's validation images, at most
 
 Facts = dict[str, dict[str, float]]
 
@@ -51,13 +51,14 @@ def train(
     pictures = list(examples)
     steps = steps_of(len(pictures))
     own: dict[str, float] = {"pictures": 0, "before": 0, "after": 0}
+    former = load_networks(path)
     parts = splits(pictures, args.seed)
     learned: Sequence[Labelled] = []
     for learned, kept in parts:
         after = tuner.learn([examples[one] for one in learned], steps)
         graphs = tuner.graphs_of(after)
         own["pictures"] += len(kept)
-        own["before"] += count_right(kept, load_networks(path))
+        own["before"] += count_right(kept, former)
         own["after"] += count_right(kept, graphs.networks())
     if len(parts) > 1:  # each picture was held out once
         learned = pictures

@@ -5,9 +5,7 @@ cell of it (digits.model.reader says what).
 """
 
 # Keras's functions and attributes have no types: pyright takes them for None.
-# pyright: reportOptionalSubscript=false, reportOptionalMemberAccess=false
-# pyright: reportOptionalOperand=false, reportOperatorIssue=false
-# pyright: reportArgumentType=false
+# pyright: reportOptionalOperand=false, reportArgumentType=false
 
 import functools
 
