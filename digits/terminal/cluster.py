@@ -23,7 +23,8 @@ from digits import UserError, __version__
 from digits.terminal import pool
 from digits.terminal.lazy import LazyModule
 
-distributed = LazyModule("distributed", 'pip install "dask[distributed]"')
+INSTALL = 'pip install "dask[distributed]"'
+dask, distributed = (LazyModule(name, INSTALL) for name in ("dask", "distributed"))
 
 ROOT = Path(__file__).resolve().parents[2]
 LOCAL = "local"
@@ -31,14 +32,22 @@ TIMEOUT = "5s"  # for the scheduler to answer
 WORKER = {"lock": threading.Lock(), "begun": ""}  # what each worker keeps
 
 
-def local(count: int) -> Any:
-    """Return a distributed.LocalCluster of so many workers, a context manager."""
-    return distributed.LocalCluster(
-        n_workers=count,
-        threads_per_worker=1,
-        dashboard_address=None,
-        silence_logs=logging.CRITICAL,
-    )
+@contextlib.contextmanager
+def local(count: int) -> Iterator[Any]:
+    """Yield a distributed.LocalCluster of so many workers."""
+    # Dask looks again this long after a worker died, and closes for good one that has
+    # died again and is just being started: its 15 s leave no worker where work kills.
+    patience = {"distributed.deploy.lost-worker-timeout": "1 day"}
+    with (
+        dask.config.set(patience),
+        distributed.LocalCluster(
+            n_workers=count,
+            threads_per_worker=1,
+            dashboard_address=None,
+            silence_logs=logging.CRITICAL,
+        ) as cluster,
+    ):
+        yield cluster
 
 
 @contextlib.contextmanager
