@@ -10,6 +10,7 @@ that was learned is kept.
 """
 
 import argparse
+import contextlib
 import sys
 from collections import defaultdict
 from pathlib import Path
@@ -21,6 +22,7 @@ sys.path.insert(0, str(ROOT))
 
 import tf_cnn
 from benchmarks.real_pictures import read_labels
+from digits import UserError
 from digits.experiment import recorded
 from digits.labels import Labelled
 from digits.model import model_file
@@ -54,8 +56,10 @@ def compare(tuner, group, seed):
     )
     networks = load_networks(model_file.SHIPPED)
     reader = own_pictures.reader_of(model_file.SHIPPED)
-    found = [own_pictures.match(one, reader) for one in learned]
-    examples = [example for example in found if not isinstance(example, str)]
+    examples = []
+    for one in learned:
+        with contextlib.suppress(UserError):  # what does not match is left out
+            examples.append(own_pictures.match(one, reader))
     trained = tuner.learn(examples, own.steps_of(count))
     after = tuner.graphs_of(trained).networks()
     return {

@@ -27,12 +27,13 @@ def numbered(count):
 
 @pytest.mark.parametrize("count", [10, 11, 19])
 def test_of_few_each_is_held_out_once(count):
-    parts = own.splits(numbered(count), 0)
-    assert len(parts) == 2
-    for learned, kept in parts:
+    *halves, (learned, kept) = own.splits(numbered(count), 0)
+    assert sorted(learned) == sorted(numbered(count)) and kept == []
+    assert len(halves) == 2
+    for learned, kept in halves:
         assert sorted(learned + kept) == sorted(numbered(count))
         assert abs(len(learned) - len(kept)) <= 1
-    assert sorted(parts[0][1] + parts[1][1]) == sorted(numbered(count))
+    assert sorted(halves[0][1] + halves[1][1]) == sorted(numbered(count))
 
 
 def test_of_many_a_quarter_is_held_out():

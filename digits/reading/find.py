@@ -27,7 +27,8 @@ from digits.model.reader import (
 )
 from digits.reading.marks import Marks, distinct
 
-LOW = 48  # pixels: a picture that is less high or wide is also enlarged
+LOW = 48  # pixels: a picture that is less high or wide is also enlarged …
+ENLARGED = 2.0  # … so many times
 LEAST_SIDE = 16  # pixels of the smallest size
 LARGE = 500_000  # pixels: to save time, the size after a larger one is much smaller
 LARGE_STEP = 0.5  # ratio of that size to the larger one
@@ -83,7 +84,7 @@ def sizes_of(shape: tuple[int, int]) -> list[Size]:
     def is_searched(size):
         return size.scale >= 1 or size.scale * min(shape) >= LEAST_SIDE
 
-    scale, large = 2.0 if min(shape) < LOW else 1.0, []
+    scale, large = ENLARGED if min(shape) < LOW else 1.0, []
     while scale**2 * math.prod(shape) > LARGE:
         large.append(Size(scale, 1.0))
         scale *= LARGE_STEP

@@ -28,6 +28,7 @@ from digits.reading.marks import Marks, overlaps
 from digits.reading.normalise import is_mnist_image
 from digits.reading.parts import WHOLE, Part
 from digits.reading.result import Digit, Reading, Sign
+from digits.reading.second_opinion import reconsidered
 from digits.reading.segment import Region, all_ink, joined, segment
 
 THRESHOLD = 0.5  # confidence below which something else is as likely
@@ -36,8 +37,7 @@ SURE = 0.98  # confidence of the digit networks from which the reader is not ask
 SURE_IN_SMALL = 0.9  # … in small pictures, which they read better than it does …
 SURE_IN_MNIST = 0.7  # … and in images as MNIST's, from which they learned
 CHECKED = 1, 7  # they look like brackets, slashes and each other: the reader is asked
-SURELY_OTHER = 0.75  # its confidence from which another digit is believed …
-DOUBTFUL = 0.9  # … and below which a lone digit is doubtful
+SURELY_OTHER = 0.75  # its confidence from which another digit is believed
 HEIGHT = 22  # pixels: of a digit as the reader knows it well
 SMALL = 64  # pixels each way: in smaller pictures the digit networks see all there is
 PICTURES_AT_ONCE = 32  # pages, of 12 MB each at most, that are decoded together
@@ -125,7 +125,8 @@ def read_pictures(
                 yield reading
             elif (
                 only
-                and only.confidence >= max(_sure(reading.picture, only.region), least)
+                and only.confidence >= least
+                and _is_sure(reading.picture, only)
                 and (single or not _is_other(reading.picture, only, networks.reader))
             ):
                 yield _with_marks(reading, _as_marks([only]))
@@ -167,10 +168,11 @@ def _is_small(picture):
     return max(picture.shape[:2]) < SMALL
 
 
-def _sure(picture, region: Region):
-    if is_mnist_image(region.ink):
-        return SURE_IN_MNIST
-    return SURE_IN_SMALL if _is_small(picture) else SURE
+def _is_sure(picture, only: Classified):
+    """Tell whether the digit networks are sure enough of a picture's only Region."""
+    if is_mnist_image(only.region.ink):
+        return only.confidence >= SURE_IN_MNIST
+    return only.confidence >= (SURE_IN_SMALL if _is_small(picture) else SURE)
 
 
 def _is_other(picture, only: Classified, reader):
@@ -204,47 +206,25 @@ def _read(reading, only, networks, threshold, may_be_turned):
     if networks.reader is None:
         regions = _regions(reading.picture)
         marks = _as_marks(classify(regions, networks.classifier))
-        return _with_marks(reading, _from(marks, threshold))
+        return _with_marks(reading, _confident(marks, threshold))
     view = views.best_view(reading.picture, networks.reader, may_be_turned)
+    upright = views.turned(reading.picture, view.turned)
+    may_be_none = bool(only and only.is_surely_none and not _is_small(upright))
     found = in_context(view.marks)
-    if only and _is_none(reading.picture, only, found, networks.classifier):
-        found = found.chosen(~found.are_digits)
-    marks = _from(found, threshold)
+    found = reconsidered(upright, found, networks.classifier, may_be_none)
+    marks = _confident(found, threshold)
     unsure = found.are_digits & (found.presence >= UNSURE)
     unsure = found.chosen(unsure & (found.confidences < threshold)).boxes
     if only and not len(marks.boxes) and _is_small(reading.picture):
         view, unsure = views.View(_as_marks([only])), unsure[:0]
-        marks = _from(view.marks, threshold)
-    upright = reading._replace(
-        turned=view.turned,
-        picture=views.turned(reading.picture, view.turned),
-        unsure=unsure.tolist(),
+        marks = _confident(view.marks, threshold)
+    reading = reading._replace(
+        turned=view.turned, picture=upright, unsure=unsure.tolist()
     )
-    return _with_marks(upright, marks)
+    return _with_marks(reading, marks)
 
 
-def _is_none(picture, only: Classified, marks: Marks, classifier):
-    """Tell whether a picture's only Region is no digit, though the reader sees one.
-
-    It does where the reader is in doubt, and the digit networks surely see no digit:
-    they have learned from more letters and symbols. They are asked about the region,
-    and about its part that the reader takes for a digit, since a digit that is joined
-    to its frame is none to them.
-    """
-    if _is_small(picture) or not only.is_surely_none:
-        return False
-    likely = marks.likely
-    if len(likely.boxes) != 1 or likely.confidences[0] >= DOUBTFUL:
-        return False
-    x, y, *_ = only.region.box
-    first, sides = np.rint(likely.boxes[0]).astype(int).reshape(2, 2)
-    left, top = np.maximum(first - (x, y), 0)
-    right, bottom = np.maximum(first + sides - (x, y), 0)
-    part = all_ink(only.region.ink[top:bottom, left:right])
-    return any(one.is_surely_none for one in classify(part, classifier))
-
-
-def _from(marks: Marks, threshold) -> Marks:
+def _confident(marks: Marks, threshold) -> Marks:
     return marks.chosen(marks.confidences >= threshold)
 
 

@@ -48,23 +48,21 @@ def train(
     tuner = FineTuner(path, args, network, augment)
     files.check_space(args.save_weights, 2 * path.stat().st_size)
     examples = own_pictures.matched(args.own, own_pictures.reader_of(path))
-    pictures = list(examples)
-    steps = steps_of(len(pictures))
-    own: dict[str, float] = {"pictures": 0, "before": 0, "after": 0}
+    steps = steps_of(len(examples))
     former = load_networks(path)
-    parts = splits(pictures, args.seed)
-    learned: Sequence[Labelled] = []
-    for learned, kept in parts:
-        after = tuner.learn([examples[one] for one in learned], steps)
-        graphs = tuner.graphs_of(after)
-        own["pictures"] += len(kept)
-        own["before"] += count_right(kept, former)
-        own["after"] += count_right(kept, graphs.networks())
-    if len(parts) > 1:  # each picture was held out once
-        learned = pictures
-        after = tuner.learn(list(examples.values()), steps)
-        graphs = tuner.graphs_of(after)
-    before, now = tuner.before, tuner.others_read(after)
+    own: dict[str, float] = {"pictures": 0, "before": 0, "after": 0}
+
+    def learn(pictures):
+        trained = tuner.learn([examples[one] for one in pictures], steps)
+        return trained, tuner.graphs_of(trained)
+
+    *halves, (learned, held_out) = splits(list(examples), args.seed)
+    for half, kept in halves:
+        _, graphs = learn(half)
+        _count(own, kept, former, graphs.networks())
+    trained, graphs = learn(learned)
+    _count(own, held_out, former, graphs.networks())
+    before, now = tuner.before, tuner.others_read(trained)
     others = {name: {"before": before[name], "after": now[name]} for name in now}
     facts: Facts = {"own": own, **others}
     print_facts(facts)
@@ -76,7 +74,7 @@ def train(
             f"{args.save_weights}: not saved: MNIST's images are read worse; add "
             "--force 1 to save"
         )
-    _save(args.save_weights, tuner, after, graphs, summary)
+    _save(args.save_weights, tuner, trained, graphs, summary)
 
 
 def _save(path, tuner, trained, graphs, summary):
@@ -101,9 +99,10 @@ def steps_of(count: int) -> int:
 def splits(
     pictures: Sequence[Labelled], seed: int
 ) -> list[tuple[list[Labelled], list[Labelled]]]:
-    """Return [(what is learned, what is held out)] of pictures.
+    """Return [(what is learned, what is held out)] of pictures; the last is saved.
 
-    Of MANY pictures, one in ONE_IN is held out; of fewer, each half in turn.
+    Of MANY pictures, one in ONE_IN is held out; of fewer, each half in turn, and then
+    all are learned.
     """
     order = [
         pictures[i] for i in np.random.default_rng(seed).permutation(len(pictures))
@@ -112,7 +111,14 @@ def splits(
         count = len(pictures) // ONE_IN
         return [(order[count:], order[:count])]
     first, second = order[::2], order[1::2]
-    return [(first, second), (second, first)]
+    return [(first, second), (second, first), (order, [])]
+
+
+def _count(own, pictures, former, networks):
+    """Count held-out pictures, and how many are read right before and after."""
+    own["pictures"] += len(pictures)
+    own["before"] += count_right(pictures, former)
+    own["after"] += count_right(pictures, networks)
 
 
 def count_right(pictures: Sequence[Labelled], networks: Networks) -> int:

@@ -57,11 +57,10 @@ def matched(folder: str | Path, reader: Reader) -> dict[Labelled, Example]:
     examples, labelled = {}, labels.read(folder)
     with Progress("Matching pictures", len(labelled)) as bar:
         for one in labelled:
-            example = match(one, reader)
-            if isinstance(example, str):
-                print(f"{one.path}: left out: {example}", file=sys.stderr)
-            else:
-                examples[one] = example
+            try:
+                examples[one] = match(one, reader)
+            except UserError as error:
+                print(f"{one.path}: left out: {error}", file=sys.stderr)
             bar.update(1)
     if len(examples) < FEWEST:
         raise UserError(
@@ -98,12 +97,13 @@ def added(dataset: Dataset, folder: str | Path) -> Dataset:
     )
 
 
-def match(labelled: Labelled, reader: Reader) -> Example | str:
-    """Return the Example of a picture, or in a few words why there is none."""
-    try:
-        picture, _ = decode(labelled.path)
-    except UserError as error:
-        return str(error)
+def match(labelled: Labelled, reader: Reader) -> Example:
+    """Return the Example of a picture.
+
+    Raises UserError where it cannot be decoded, and where no digits are found that its
+    reading may be of.
+    """
+    picture, _ = decode(labelled.path)
     gray = cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY)
     if is_light_on_dark(coarse(picture)):
         gray = 255 - gray
@@ -116,7 +116,9 @@ def match(labelled: Labelled, reader: Reader) -> Example | str:
         every = np.arange(len(found.boxes))  # each is of that region of ink
         digits = np.array([only.box], np.float32), np.array([int(rows[0])]), every
     if digits is None:
-        return f"no {labelled.reading} is found"
+        raise UserError(
+            f"its reading {labelled.reading} does not match the digits that are found"
+        )
     boxes, classes, used = digits
     are_signs = ~found.are_digits & (found.confidences >= LIKELY)
     are_signs[used] = False

@@ -8,6 +8,13 @@ import tensorflow as tf
 from digits.synthesis.page import HEIGHT, HIDDEN, SEEN, UNCERTAIN, WIDTH
 from digits.synthesis.pages import NOTHING
 
+# How much a piece is changed at most, either way.
+STRETCH, HEIGHT_ALONE = 0.16, 0.08  # logarithms
+TURN, SHEAR = 0.05, 0.08  # radians; times the height
+SHIFT = 6, 3  # pixels across and down
+CONTRAST, LIGHT = 0.3, 20  # logarithm; levels of 255
+NOISE = 8  # levels, standard deviation; two thirds of the pieces have none
+
 
 def augmented(pixels: tf.Tensor, marks: tf.Tensor, seed: tf.Tensor):
     """Return pixels (N, HEIGHT, WIDTH, 1) and their marks, a little changed.
@@ -15,12 +22,12 @@ def augmented(pixels: tf.Tensor, marks: tf.Tensor, seed: tf.Tensor):
     They are stretched, sheared, turned, shifted and lit differently; seed: (2,) int.
     """
     uniform = tf.random.stateless_uniform((9, tf.shape(pixels)[0]), seed, -1, 1)
-    across = tf.exp(0.16 * uniform[0])
-    down = across * tf.exp(0.08 * uniform[1])
-    turn = 0.05 * uniform[3]
-    shear = 0.08 * uniform[2] + turn
+    across = tf.exp(STRETCH * uniform[0])
+    down = across * tf.exp(HEIGHT_ALONE * uniform[1])
+    turn = TURN * uniform[3]
+    shear = SHEAR * uniform[2] + turn
     middle = tf.constant([(WIDTH - 1) / 2, (HEIGHT - 1) / 2])
-    shift = tf.stack([6 * uniform[4], 3 * uniform[5]], axis=1)  # pixels
+    shift = tf.constant(SHIFT, tf.float32) * tf.transpose(uniform[4:6])
     matrix = tf.stack([across, shear, -turn, down], axis=1)
     matrix = tf.reshape(matrix, (-1, 2, 2))  # from a new pixel to the old one
     origin = middle + shift - tf.linalg.matvec(matrix, middle)
@@ -33,11 +40,11 @@ def augmented(pixels: tf.Tensor, marks: tf.Tensor, seed: tf.Tensor):
         fill_mode="NEAREST",
         fill_value=0.0,
     )
-    contrast, light = tf.exp(0.3 * uniform[6]), 20 * uniform[7]
+    contrast, light = tf.exp(CONTRAST * uniform[6]), LIGHT * uniform[7]
     pixels = (pixels - 128) * contrast[:, None, None, None] + 128
     pixels += light[:, None, None, None]
-    noise = tf.random.stateless_normal(tf.shape(pixels), seed + 1)
-    pixels += noise * tf.maximum(0.0, 12 * uniform[8] - 4)[:, None, None, None]
+    noise = NOISE * tf.random.stateless_normal(tf.shape(pixels), seed + 1)
+    pixels += noise * tf.maximum(0.0, 1.5 * uniform[8] - 0.5)[:, None, None, None]
     return tf.clip_by_value(pixels, 0, 255), _moved_marks(marks, matrix, middle, shift)
 
 
