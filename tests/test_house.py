@@ -30,6 +30,7 @@ COMPONENTS = {
 OF_THE_PACKAGE = {"LARGEST_PICTURE", "UserError", "UsageError", "__version__"}
 LIGHT = {"numpy", "h5py", "cv2", "onnxruntime"}  # what reading pictures needs
 LAZY = {
+    "dask",
     "distributed",
     "filelock",
     "fastapi",

@@ -24,7 +24,8 @@ from digits.terminal import pool
 from digits.terminal.lazy import LazyModule
 
 INSTALL = 'pip install "dask[distributed]"'
-dask, distributed = (LazyModule(name, INSTALL) for name in ("dask", "distributed"))
+dask = LazyModule("dask", INSTALL)
+distributed = LazyModule("distributed", INSTALL)
 
 ROOT = Path(__file__).resolve().parents[2]
 LOCAL = "local"
