@@ -92,14 +92,17 @@ def page_path(path, result):
     return path.with_stem(f"{path.stem}[{result.page}]")
 
 
-def answer(result, args, target=None):
-    """Print a Reading, draw it to the path `target`, if any; return if both worked."""
+def answer(result, args, target=None, kept=()):
+    """Print a Reading, draw it to the path `target`, if any; return if both worked.
+
+    kept: as save_image takes it.
+    """
     error = result.error
     for line in writer(args)(result):
         print(line)
     if target and not error:
         try:
-            save_image(result, target)
+            save_image(result, target, kept)
             if args.show:
                 show(target)
                 print(f"{result.name}: drawn in {target}", file=sys.stderr)
@@ -110,11 +113,16 @@ def answer(result, args, target=None):
     return not error
 
 
-def save_image(result, path):
+def save_image(result, path, kept):
     """Write the annotated picture of a Reading in the format of the path's ending.
 
-    Raises UserError when it cannot be written.
+    kept: the set of real paths that stay, of pictures and of earlier copies; this one
+    is added. Raises UserError when it is among them, as out[2].png may be, and when it
+    cannot be written.
     """
+    if (real := os.path.realpath(path)) in kept:
+        raise UserError(f"{path}: not drawn, it would replace a picture; name another")
+    kept.add(real)
     picture = annotate.annotate(result)
     try:
         with native_stderr_silenced():
@@ -303,6 +311,8 @@ def check_flags(parser, args):
         parser.error("--append needs --json: there each picture has a line")
     if not args.browser and (args.host is not None or args.port is not None):
         parser.error("--host and --port say where --browser serves its page: add it")
+    if args.host == "":
+        parser.error("--host needs a name or an address")
     if args.browser and has_pictures:
         parser.error("--browser takes pictures on its page: name none here")
     for name, value in vars(args).items() if args.browser else ():
@@ -351,6 +361,7 @@ def read(args, read_parts, answered=None):
     results = readings(args, unread, total, options, networks)
     begins, done = first_parts(read_parts), answered.count if answered else 0
     remaining, target = itertools.islice(targets, done, None), None
+    kept = {os.path.realpath(picture) for picture in pictures} if targets else set()
     is_all_read = not (answered and answered.has_errors)
     if args.format == "csv":
         print(formats.csv_header())
@@ -360,7 +371,8 @@ def read(args, read_parts, answered=None):
             is_first = result.page == 1 and result.part in begins
             target = next(remaining, None) if is_first else target
             bar.clear()
-            is_all_read &= answer(result, args, page_path(target, result))
+            path = page_path(target, result)
+            is_all_read &= answer(result, args, path, kept)
             bar.update(is_first)
     return 0 if is_all_read else 1
 
@@ -396,14 +408,19 @@ def pictures_of(args):
 
 
 def listed(path):
-    """Yield the pictures that a file names, one a line; "-" is standard input."""
+    """Yield the pictures that a file names, one or a folder of them a line.
+
+    path: "-" is standard input. Raises UserError when it cannot be read.
+    """
+    if path == decode.STDIN and sys.stdin is None:
+        raise UserError("standard input cannot be read: it is closed")
     try:
         source = sys.stdin.fileno() if path == decode.STDIN else path
         # A name need not be valid text.
-        with open(source, encoding="utf-8", errors="surrogateescape") as lines:
+        with open(source, encoding="utf-8-sig", errors="surrogateescape") as lines:
             for line in lines:
                 if name := line.rstrip("\r\n"):
-                    yield name
+                    yield from pipeline.list_pictures([name])
     except OSError as error:
         raise UserError(f"{path}: cannot be read: {error.strerror}") from error
 

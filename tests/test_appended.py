@@ -84,6 +84,16 @@ def test_other_lines_are_not_appended_to(content, tmp_path):
     assert path.read_text(encoding="utf-8") == ONE + content
 
 
+def test_answers_of_other_fields_are_not_appended_to(tmp_path):
+    path = tmp_path / "out.jsonl"
+    content = '{"file": "a.png", "part": "date", "rows": []}\n'
+    path.write_text(content, encoding="utf-8")
+    refusal = pytest.raises(UserError, match="has answers of other fields")
+    with refusal, appended.opened(path, ("",)):
+        pass
+    assert path.read_text(encoding="utf-8") == content
+
+
 def test_a_file_that_cannot_be_opened(tmp_path):
     refusal = pytest.raises(UserError, match="cannot be appended to: Is a directory")
     with refusal, appended.opened(tmp_path, ("",)):

@@ -221,6 +221,12 @@ def test_other_columns_stay(tmp_path):
     assert content == "note,reading,file\nx,1,a.png\n,2 3,000002.png\n"
 
 
+def test_blanks_behind_commas_are_no_part_of_names(tmp_path):
+    (tmp_path / "labels.csv").write_text("file, reading\na.png, 1\n")
+    assert corrections.add(tmp_path, np.zeros((9, 9, 3), np.uint8), "2") == 2
+    assert labels.read_table(tmp_path) == [("a.png", "1"), ("000002.png", "2")]
+
+
 def test_labels_that_cannot_be_read(tmp_path):
     (tmp_path / "labels.csv").write_bytes(b"\xff\xfe")
     with pytest.raises(UserError, match=r"labels\.csv: no CSV file"):

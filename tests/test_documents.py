@@ -39,6 +39,15 @@ def test_the_pages_of_a_pdf(tmp_path):
     np.testing.assert_array_equal(decode(tmp_path / "a.pdf")[0], found[0].picture)
 
 
+def test_a_pdf_with_something_before_its_header(tmp_path):
+    pytest.importorskip("pypdfium2")
+    Image.open(PAGE).save(tmp_path / "a.pdf")
+    content = (tmp_path / "a.pdf").read_bytes()
+    (tmp_path / "b.pdf").write_bytes(b"\xef\xbb\xbf\n" + content)
+    (page,) = pages(tmp_path / "b.pdf")
+    assert is_like(page.picture, cv2.imread(str(PAGE)))
+
+
 def test_a_heic_photograph(tmp_path):
     pytest.importorskip("pillow_heif").register_heif_opener()
     Image.open(PAGE).save(tmp_path / "a.heic")

@@ -333,6 +333,25 @@ def test_pictures_are_not_replaced(capsys):
         load_model.main([ONE, "--save_image", "b.xyz"])
 
 
+def test_the_copy_of_a_page_does_not_replace_the_file(seven, capsys):
+    cv2.imwritemulti("scan[2].tif", [seven, seven])
+    before = Path("scan[2].tif").read_bytes()
+    status, lines, (error,) = read(capsys, "scan[2].tif", "--save_image", "scan.tif")
+    assert status == 1 and len(lines) == 2
+    assert "scan[2].tif: not drawn, it would replace a picture" in error
+    assert Path("scan[2].tif").read_bytes() == before
+
+
+def test_the_copy_of_a_page_does_not_replace_another_copy(seven, capsys):
+    cv2.imwritemulti("x.tif", [seven, seven])
+    shutil.copy(ONE, "x[2].jpg")
+    status, lines, (error,) = read(capsys, "x.tif", "x[2].jpg", "--save_image", "out")
+    assert status == 1 and len(lines) == 3
+    assert "x[2].png: not drawn, it would replace a picture" in error
+    first, second = (cv2.imread(f"out/x[{page}].png") for page in (1, 2))
+    assert (first == second).all()
+
+
 def test_a_drawing_that_fails_stops_nothing(capsys, tmp_path):
     (tmp_path / "out" / "1a.png").mkdir(parents=True)
     argv = [ONE, IMAGES / "2b.png", "--save_image", "out"]
@@ -528,6 +547,24 @@ def test_pictures_of_a_list_are_answered_in_its_order(listed, capsys):
     assert found.err == f"{listed[1]}: no such file\n"
 
 
+def test_a_list_with_a_byte_order_mark_and_a_folder(listed, capsys):
+    Path("mine").mkdir()
+    shutil.copy(listed[0], "mine/b.jpg")
+    shutil.copy(listed[0], "mine/a.jpg")
+    content = "\ufeff" + listed[0] + "\r\nmine\r\n"
+    Path("list.txt").write_text(content, encoding="utf-8", newline="")
+    assert load_model.main(["--files_from", "list.txt", "--json"]) == 0
+    names = [json.loads(line)["file"] for line in capsys.readouterr().out.splitlines()]
+    inside = [str(Path("mine", name)) for name in ("a.jpg", "b.jpg")]
+    assert names == [listed[0], *inside]
+
+
+def test_a_list_on_a_closed_standard_input(monkeypatch, capsys):
+    monkeypatch.setattr(sys, "stdin", None)
+    assert load_model.main(["--files_from", "-"]) == 1
+    assert "standard input cannot be read" in capsys.readouterr().err
+
+
 def test_a_list_goes_on_where_its_output_ends(listed, capsys):
     command = ["--files_from", "list.txt", "--json", "--append", "out.jsonl"]
     assert load_model.main(command) == 1
@@ -565,6 +602,7 @@ def test_copies_keep_their_names_where_an_output_goes_on(capsys):
         (["--browser", "--files_from", "x"], "--browser takes pictures on its page"),
         (["1.png", "--host", "localhost"], "--host and --port say where --browser"),
         (["1.png", "--port", "0"], "--host and --port say where --browser"),
+        (["--browser", "--host", ""], "--host needs a name or an address"),
         (["--browser", "--crop", "0,0,9,9"], "--browser: no --crop beside it"),
         (["--browser", "--json"], "--browser: no --format beside it"),
     ],

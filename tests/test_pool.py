@@ -99,6 +99,14 @@ def test_few_chunks_are_taken_ahead(monkeypatch):
     assert len(taken) == done == 30
 
 
+def test_nobody_waits_for_work_that_is_not_wanted():
+    start = time.monotonic()
+    results = pool.in_processes(time.sleep, [0, 600, 600])
+    next(results)
+    results.close()
+    assert time.monotonic() - start < 60
+
+
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no process groups")
 def test_processes_leave_when_their_parent_is_killed(tmp_path):
     (tmp_path / "wait.py").write_text(

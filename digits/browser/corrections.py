@@ -32,7 +32,7 @@ def add(folder: Path, picture: np.ndarray, reading: str) -> int:
 def _append(table, row):
     """Add a row to a CSV file, which may have other columns too."""
     text = table.read_text(encoding="utf-8-sig") if table.exists() else ""
-    columns = next(csv.reader(text.splitlines()), labels.COLUMNS)
+    columns = next(csv.reader(text.splitlines(), skipinitialspace=True), labels.COLUMNS)
     added = io.StringIO()
     writer = csv.DictWriter(added, columns, restval="", lineterminator="\n")
     if not text:

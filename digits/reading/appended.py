@@ -100,7 +100,7 @@ def _whole(lines, path, first_parts):
                 before = before.and_one(name, has_error, place)
             name, has_error = answer["file"], False
         elif name is None:
-            raise _other_lines(path)
+            raise UserError(f"{path}: has answers of other fields; name another file")
         has_error = has_error or "error" in answer
         place += len(line)
     return before._replace(last=name)

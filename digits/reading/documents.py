@@ -16,13 +16,14 @@ from digits import LARGEST_PICTURE, UserError
 
 DOTS_PER_INCH = 300  # at which a PDF's pages are read, as scanners do by default
 POINTS_PER_INCH = 72  # in which a PDF gives its size
+FARTHEST_HEADER = 1024  # bytes: as far into a PDF readers look for its header
 TOO_LARGE = f"larger than {LARGEST_PICTURE // 1_000_000} megapixels; scale it down"
 HEIC = tuple(b"ftyp" + brand for brand in (b"heic", b"heix", b"heim", b"mif1"))
 
 
 def is_pdf(content: bytes) -> bool:
-    """Tell whether a file's content is a PDF's."""
-    return content[:5] == b"%PDF-"
+    """Tell whether a file's content is a PDF's: others may stand before its header."""
+    return b"%PDF-" in content[:FARTHEST_HEADER]
 
 
 def is_heic(content: bytes) -> bool:

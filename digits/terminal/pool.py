@@ -91,11 +91,16 @@ def _no_process():
 @contextlib.contextmanager
 def _executor(count, start, arguments):
     spawn = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(count, spawn, _begin, (start, arguments))
-    try:
-        yield pool
-    finally:  # what has not begun is not wanted
-        pool.shutdown(cancel_futures=True)
+    read_end, write_end = spawn.Pipe(duplex=False)
+    pool = ProcessPoolExecutor(count, spawn, _begin, (read_end, start, arguments))
+    with read_end, write_end:
+        try:
+            yield pool
+        except BaseException:
+            write_end.close()  # as on Ctrl-C: nobody waits for what they do
+            raise
+        finally:  # what has not begun is not wanted
+            pool.shutdown(cancel_futures=True)
 
 
 def _results(work, chunks, waiting, pool, most):
@@ -112,17 +117,20 @@ def _results(work, chunks, waiting, pool, most):
         yield result
 
 
-def _begin(start, arguments):
+def _begin(read_end, start, arguments):
     """Prepare a process; its parent answers Ctrl-C."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    threading.Thread(target=_end_with, args=[read_end], daemon=True).start()
     cv2.setNumThreads(1)
     if start:
         start(*arguments)
 
 
-def _end_with_parent():
-    """Leave when the parent is gone: a pool's processes would wait for it for ever."""
-    if parent := multiprocessing.parent_process():
-        parent.join()
-        os._exit(1)
+def _end_with(pipe):
+    """Leave when the parent closes its end of a pipe, or is gone.
+
+    Otherwise a pool's processes would wait for it for ever.
+    """
+    with contextlib.suppress(EOFError, OSError):
+        pipe.recv()
+    os._exit(1)
