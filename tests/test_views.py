@@ -100,6 +100,17 @@ def test_where_no_mark_is_found_turning_is_not_tried():
     assert len(reader.asked) == 2 * len(sizes_of(SHAPE))
 
 
+def test_where_only_ink_tells_of_several_digits_turning_is_tried():
+    picture = cornered(SHAPE)
+    for x in (200, 260):
+        cv2.rectangle(picture, (x, 60), (x + 30, 90), (40, 40, 40), 4)
+    empty = FakeReader([], SHAPE)
+    upside_down = FakeReader(row(0.99, 0.97), SHAPE)
+    reader = EveryWayReader({0: empty, 90: empty, 180: upside_down, 270: empty})
+    assert best_view(picture, reader).turned == 180
+    assert best_view(cornered(SHAPE), reader).turned == 0  # one region of ink
+
+
 def test_where_there_is_no_ink_no_other_view_is_tried():
     """Unless marks are found, as in pale writing."""
     reader = FakeReader([], SHAPE)

@@ -15,6 +15,7 @@ from digits.model.reader import Reader
 from digits.reading.find import find, sizes_from, sizes_of
 from digits.reading.ink import coarse, extract_ink, is_light_on_dark
 from digits.reading.marks import Marks
+from digits.reading.segment import segment
 
 TURNS = {
     90: cv2.ROTATE_90_CLOCKWISE,
@@ -85,11 +86,13 @@ def views(
     first = View(find(gray, reader))
     yield first
     yield View(find(255 - gray, reader))
-    likely = first.marks.likely.boxes
-    if len(likely) < LEAST_TURNED:
-        return  # as on cloth: numbers that lie on their side look like something
+    sides = first.marks.likely.boxes[:, 2:]
+    if len(sides) < LEAST_TURNED:  # digits on their side may look like nothing
+        sides = np.array([region.box[2:] for region in segment(extract_ink(picture))])
+    if len(sides) < LEAST_TURNED:
+        return
     # A digit that lies on its side is as wide as it is high when upright.
-    height = max(float(np.median(likely[:, 2:].max(axis=1))), 1.0)
+    height = max(float(np.median(sides.max(axis=1))), 1.0)
     scale = min(LARGEST / height, sizes_of(gray.shape)[0].scale)
     sizes = list(itertools.islice(sizes_from(scale), TURNED_SIZES))
     for degrees, code in turns.items():
