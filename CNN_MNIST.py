@@ -237,7 +237,7 @@ def parse_args(argv=None):
         "network without augmentation (--filters 24 48 48 96 --batch_size 64)",
     )
     flags.add_own_flag(parser, "pictures of your own to learn beside MNIST's")
-    flags.add_model_flags(parser, save_model=0)
+    flags.add_model_flags(parser)
     # The flag changes the defaults of others, so it is looked for first.
     if parser.parse_known_args(argv)[0].target_accuracy:
         parser.set_defaults(filters=QUICK_FILTERS, batch_size=QUICK_BATCH_SIZE)

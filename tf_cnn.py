@@ -360,7 +360,7 @@ def parse_args(argv=None):
     flags.add_data_flags(parser, output_dir="output/tf_cnn")
     flags.add_network_flags(parser, epochs=8, batch_size=256)
     network_flags.add(parser)
-    flags.add_model_flags(parser)
+    flags.add_model_flags(parser, network_flags.DEFAULT_FILE)
     resume_flags.add(parser)
     return resume_flags.parse(network_file.SCRIPT, parser, argv, network_flags.check)
 

@@ -15,11 +15,11 @@ from digits.experiment import flags
 from digits.training import export
 
 
-def parser(save_model=None):
+def parser(default_file="own.hdf5"):
     parser = argparse.ArgumentParser()
     flags.add_data_flags(parser, "output/here")
     flags.add_network_flags(parser, epochs=3, batch_size=64)
-    flags.add_model_flags(parser, save_model)
+    flags.add_model_flags(parser, default_file)
     return parser
 
 
@@ -111,7 +111,7 @@ def test_usage_errors(line, capsys):
     ],
 )
 def test_model_flags_need_each_other(line, message, capsys):
-    with_flags = parser(save_model=0)
+    with_flags = parser(default_file=None)
     args = with_flags.parse_args(line.split())
     if message is None:
         flags.check_model_flags(with_flags, args)

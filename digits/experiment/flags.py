@@ -117,17 +117,19 @@ def add_own_flag(parser: ArgumentParser, text: str) -> None:
     parser.add_argument("--own", metavar="FOLDER", help=f"{text}: {form}")
 
 
-def add_model_flags(parser: ArgumentParser, save_model: int | None = None) -> None:
+def add_model_flags(parser: ArgumentParser, default_file: str | None = None) -> None:
     """Add --save_model, --load_model and --save_weights (-s, -l and -w).
 
-    save_model: the default, None where it depends on --load_model.
+    default_file: to which the script saves unless told otherwise (--save_model is None
+    then, and --save_weights too); without it, the script saves only if told to.
     """
     saves = "1: save the model to the file that --save_weights names"
     file = "the model file to save or load"
-    if save_model is None:
+    if default_file:
         saves += " (default: 1 unless --load_model)"
-        file += " (default: tf_cnn.hdf5 when saving)"
-    parser.add_argument("-s", "--save_model", default=save_model, help=saves, **SWITCH)
+        file += f" (default: {default_file} when saving)"
+    default = None if default_file else 0
+    parser.add_argument("-s", "--save_model", default=default, help=saves, **SWITCH)
     parser.add_argument(
         "-l",
         "--load_model",
