@@ -62,9 +62,9 @@ def annotated_paths(target, pictures):
         paths = [Path(target)] * len(drawn)
     else:
         paths = [Path(target, f"{name}.png") for name in unique_names(drawn)]
-    read = {os.path.realpath(picture) for picture in drawn}
+    read = set(map(real_path, drawn))
     for path in paths:
-        if os.path.realpath(path) in read:
+        if real_path(path) in read:
             raise UsageError(f"{path}: --save_image would replace it; name another")
     remaining = iter(paths)
     return [None if os.path.isdir(p) else next(remaining) for p in pictures]
@@ -92,17 +92,17 @@ def page_path(path, result):
     return path.with_stem(f"{path.stem}[{result.page}]")
 
 
-def answer(result, args, target=None, kept=()):
+def answer(result, args, target, taken):
     """Print a Reading, draw it to the path `target`, if any; return if both worked.
 
-    kept: as save_image takes it.
+    taken: as save_image has it.
     """
     error = result.error
     for line in writer(args)(result):
         print(line)
     if target and not error:
         try:
-            save_image(result, target, kept)
+            save_image(result, target, taken)
             if args.show:
                 show(target)
                 print(f"{result.name}: drawn in {target}", file=sys.stderr)
@@ -113,16 +113,19 @@ def answer(result, args, target=None, kept=()):
     return not error
 
 
-def save_image(result, path, kept):
+def save_image(result, path, taken):
     """Write the annotated picture of a Reading in the format of the path's ending.
 
-    kept: the set of real paths that stay, of pictures and of earlier copies; this one
-    is added. Raises UserError when it is among them, as out[2].png may be, and when it
-    cannot be written.
+    taken: a set of the files that stay, pictures and copies; this one is added. Raises
+    UserError when it is one of them, as out[2].png may be, and when it cannot be
+    written.
     """
-    if (real := os.path.realpath(path)) in kept:
-        raise UserError(f"{path}: not drawn, it would replace a picture; name another")
-    kept.add(real)
+    if (real := real_path(path)) in taken:
+        raise UserError(
+            f"{path}: not drawn: a picture or another copy has this name; give "
+            "--save_image another"
+        )
+    taken.add(real)
     picture = annotate.annotate(result)
     try:
         with native_stderr_silenced():
@@ -132,6 +135,11 @@ def save_image(result, path, kept):
     if not is_encoded:
         raise UserError(f"{path}: too large for this format; name a .png")
     files.write_bytes(path, content.tobytes())
+
+
+def real_path(path):
+    """Return the path that a file has on this disk, however it is written."""
+    return os.path.normcase(os.path.realpath(path))
 
 
 def show(path):
@@ -209,8 +217,8 @@ def add_reading_flags(parser):
     add(
         "--files_from",
         metavar="FILE",
-        help="read the pictures that FILE names, one a line, however many; - is "
-        "standard input",
+        help="read the pictures or folders that FILE names, one a line, however many; "
+        "- is standard input",
     )
     cli.add_dask_flag(parser, "read")
     part = parser.add_mutually_exclusive_group()
@@ -361,7 +369,7 @@ def read(args, read_parts, answered=None):
     results = readings(args, unread, total, options, networks)
     begins, done = first_parts(read_parts), answered.count if answered else 0
     remaining, target = itertools.islice(targets, done, None), None
-    kept = {os.path.realpath(picture) for picture in pictures} if targets else set()
+    taken = set(map(real_path, pictures)) if targets else set()
     is_all_read = not (answered and answered.has_errors)
     if args.format == "csv":
         print(formats.csv_header())
@@ -372,7 +380,7 @@ def read(args, read_parts, answered=None):
             target = next(remaining, None) if is_first else target
             bar.clear()
             path = page_path(target, result)
-            is_all_read &= answer(result, args, path, kept)
+            is_all_read &= answer(result, args, path, taken)
             bar.update(is_first)
     return 0 if is_all_read else 1
 

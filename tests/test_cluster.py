@@ -2,6 +2,7 @@
 
 import os
 import signal
+import subprocess
 import sys
 import threading
 import time
@@ -40,6 +41,27 @@ def address():
 def on_workers(address):
     with cluster.connected(address) as client:
         yield cluster.Cluster(client)
+
+
+def test_a_second_cluster_of_its_own(tmp_path):
+    """Dask's settings are as before, though Dask is imported late."""
+    (tmp_path / "twice.py").write_text(
+        f"import sys\nsys.path.insert(0, {str(ROOT)!r})\n"
+        "from digits.terminal import cluster\n"
+        "if __name__ == '__main__':\n"
+        "    for _ in range(2):\n"
+        "        with cluster.local(1) as found:\n"
+        "            print(len(found.workers))\n",
+        encoding="utf-8",
+    )
+    command = [sys.executable, "twice.py"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (0, "1\n1\n"), done.stderr
+
+
+def test_a_worker_that_dies_again_is_not_given_up(address):
+    seconds = dask.config.get("distributed.deploy.lost-worker-timeout")
+    assert dask.utils.parse_timedelta(seconds) > 3600
 
 
 def test_results_keep_the_order_of_the_chunks(on_workers):

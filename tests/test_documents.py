@@ -48,6 +48,13 @@ def test_a_pdf_with_something_before_its_header(tmp_path):
     assert is_like(page.picture, cv2.imread(str(PAGE)))
 
 
+def test_a_picture_that_speaks_of_pdf(tmp_path):
+    Image.open(PAGE).save(tmp_path / "a.jpg", comment=b"made from %PDF-1.7")
+    assert b"%PDF-" in (tmp_path / "a.jpg").read_bytes()[:1024]
+    (page,) = pages(tmp_path / "a.jpg")
+    assert is_like(page.picture, cv2.imread(str(PAGE)))
+
+
 def test_a_heic_photograph(tmp_path):
     pytest.importorskip("pillow_heif").register_heif_opener()
     Image.open(PAGE).save(tmp_path / "a.heic")

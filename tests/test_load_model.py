@@ -338,7 +338,7 @@ def test_the_copy_of_a_page_does_not_replace_the_file(seven, capsys):
     before = Path("scan[2].tif").read_bytes()
     status, lines, (error,) = read(capsys, "scan[2].tif", "--save_image", "scan.tif")
     assert status == 1 and len(lines) == 2
-    assert "scan[2].tif: not drawn, it would replace a picture" in error
+    assert "scan[2].tif: not drawn: a picture or another copy has this name" in error
     assert Path("scan[2].tif").read_bytes() == before
 
 
@@ -347,7 +347,7 @@ def test_the_copy_of_a_page_does_not_replace_another_copy(seven, capsys):
     shutil.copy(ONE, "x[2].jpg")
     status, lines, (error,) = read(capsys, "x.tif", "x[2].jpg", "--save_image", "out")
     assert status == 1 and len(lines) == 3
-    assert "x[2].png: not drawn, it would replace a picture" in error
+    assert "x[2].png: not drawn: a picture or another copy has this name" in error
     first, second = (cv2.imread(f"out/x[{page}].png") for page in (1, 2))
     assert (first == second).all()
 

@@ -369,6 +369,7 @@ SLASH = written("/")
         (LONE_BAR, 0.6, SLASH, []),  # it is a sign
         (LONE_BAR, 0.6, written("8", confidence=0.4), ["3"]),
         (LONE_BAR, 0.6, written("8", confidence=0.95), ["8"]),
+        (LONE_BAR, 0.6, written("8", confidence=0.55), ["3"]),
         (LONE_BAR, 0.4, [], []),
         (TWO_BARS, 0.6, [], []),
     ],
@@ -414,14 +415,14 @@ def test_a_doubtful_digit_where_the_digit_networks_see_none(
 class InkReader:
     """Takes whatever it is shown for one mark, of the whole size of its ink."""
 
-    def __init__(self, mark):
-        self.mark = MARKS.index(mark)
+    def __init__(self, mark, presence):
+        self.mark, self.presence = MARKS.index(mark), presence
 
     def answers(self, picture):
         """Return the answers of a FakeReader that finds the mark where ink is."""
         ys, xs = np.nonzero(picture < 128)
         box = xs.min(), ys.min(), np.ptp(xs) + 1, np.ptp(ys) + 1
-        mark = self.mark, *map(int, box), 4.0
+        mark = self.mark, *map(int, box), logit(self.presence)
         return FakeReader([mark], picture.shape).answers(picture)
 
 
@@ -433,13 +434,30 @@ class InkReader:
         (3, "(", {}, ["3"]),  # no sign looks like it
         (1, "(", {"single": True}, ["1"]),
         (7, "1", {}, ["1"]),  # as one with a long flag
+        (7, "1", {"presence": 0.8}, ["1"]),  # they are not asked again
         (1, "1", {}, ["1"]),
         (3, "1", {}, ["3"]),
     ],
 )
 def test_a_sure_one_that_the_reader_takes_for_another_mark(label, mark, flags, rows):
-    networks = Networks(FakeClassifier((label, 0.99)), InkReader(mark))
+    flags = dict(flags)
+    reader = InkReader(mark, flags.pop("presence", 0.98))
+    networks = Networks(FakeClassifier((label, 0.99)), reader)
     assert list(reading_of(with_bars(*LONE_BAR), networks, **flags).rows) == rows
+
+
+def test_the_second_opinion_is_of_the_upright_picture():
+    """Of two digits one is doubtful; its ink is a bar that leans to the right."""
+    picture = cornered(SHAPE)
+    for x in (60, 100):
+        cv2.line(picture, (x + 4, 126), (x + 15, 104), (40, 40, 40), 4)
+    marks = written("8", x=60, confidence=0.99) + written("8", x=100, confidence=0.85)
+    classifier = FakeClassifier((3, 0.99))
+    networks = Networks(classifier, CornerReader(marks, SHAPE))
+    reading = reading_of(turned(picture, 180), networks)
+    assert reading.turned == 180 and reading.rows == ["83"]
+    ys, xs = np.nonzero(classifier.images[-1] > 128)
+    assert np.corrcoef(xs, ys)[0, 1] < -0.8
 
 
 def test_a_sure_one_in_a_small_picture(monkeypatch):

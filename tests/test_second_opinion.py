@@ -59,6 +59,7 @@ def text_of(marks):
         (("3", 1.0, 0.8, "2"), (2, 1.0), "3"),  # as networks without "no digit" answer
         (("-", 1.0, 0.6, "2"), (2, 0.99), "-"),
         (("3", 0.6, 0.7, "2"), (2, 0.99), "2"),  # 0.42: no matter, it is alone
+        (("3", 0.6, 0.7, "2"), (2, 0.6), "2"),
         (("3", 0.45, 0.9, "2"), (2, 0.99), "3"),  # there is rather nothing
     ],
 )
@@ -103,14 +104,16 @@ def test_surely_none_beside_another():
 
 
 def test_the_ink_of_each_box():
-    classifier = FakeClassifier((2, 0.9), (2, 0.9), (2, 0.9))
+    picture = PICTURE.copy()
+    picture[72:75, 186:] = 40  # to the edge
+    classifier = FakeClassifier(*[(2, 0.9)] * 3)
     marks = found(*[("3", 1.0, 0.8, "2")] * 3)
-    marks.boxes[2] = 140, 20, WIDTH, HEIGHT  # paper
-    marks.boxes[1, 0] = 190  # beyond the picture
-    reconsidered(PICTURE, marks, classifier, False)
-    (image,) = classifier.images
-    ys, xs = np.nonzero(image > 128)
-    assert np.ptp(ys) >= 18 and np.ptp(xs) <= 5  # an upright stroke, as in MNIST
+    marks.boxes[1] = 140, 20, WIDTH, HEIGHT  # paper
+    marks.boxes[2] = 184.5, 62.5, 15.5, 17.5  # in the corner
+    reconsidered(picture, marks, classifier, False)
+    upright, level = (np.nonzero(image > 128) for image in classifier.images)
+    assert np.ptp(upright[0]) >= 18 and np.ptp(upright[1]) <= 5
+    assert np.ptp(level[0]) <= 5 and np.ptp(level[1]) >= 18
 
 
 def test_two_opinions_make_a_weighted_geometric_mean():

@@ -94,7 +94,7 @@ def test_light_on_dark_where_the_picture_does_not_tell():
     np.testing.assert_array_equal(found.marks.boxes, second.marks.boxes)
 
 
-def test_where_no_mark_is_found_turning_is_not_tried():
+def test_where_there_is_one_region_of_ink_and_no_mark_turning_is_not_tried():
     reader = FakeReader([], SHAPE)
     best_view(cornered(SHAPE), reader)
     assert len(reader.asked) == 2 * len(sizes_of(SHAPE))
@@ -109,6 +109,12 @@ def test_where_only_ink_tells_of_several_digits_turning_is_tried():
     reader = EveryWayReader({0: empty, 90: empty, 180: upside_down, 270: empty})
     assert best_view(picture, reader).turned == 180
     assert best_view(cornered(SHAPE), reader).turned == 0  # one region of ink
+
+
+def test_where_turning_is_not_wanted_it_is_not_tried():
+    reader = FakeReader([], SHAPE)
+    best_view(cornered(SHAPE), reader, may_be_turned=False)
+    assert len(reader.asked) == 2 * len(sizes_of(SHAPE))
 
 
 def test_where_there_is_no_ink_no_other_view_is_tried():

@@ -18,7 +18,7 @@ class DigitClassifier(Protocol):
     def probabilities(self, images: np.ndarray) -> np.ndarray:
         """Return (N, 11) float32 of images (N, 28, 28), 0 to 255.
 
-        The last column is the probability of no digit.
+        The last column is the probability of no digit, 0 where that is no class.
         """
         ...
 

@@ -17,13 +17,14 @@ from digits import LARGEST_PICTURE, UserError
 DOTS_PER_INCH = 300  # at which a PDF's pages are read, as scanners do by default
 POINTS_PER_INCH = 72  # in which a PDF gives its size
 FARTHEST_HEADER = 1024  # bytes: as far into a PDF readers look for its header
+BLANKS = b"\xef\xbb\xbf \t\r\n\0"  # and a byte order mark
 TOO_LARGE = f"larger than {LARGEST_PICTURE // 1_000_000} megapixels; scale it down"
 HEIC = tuple(b"ftyp" + brand for brand in (b"heic", b"heix", b"heim", b"mif1"))
 
 
 def is_pdf(content: bytes) -> bool:
-    """Tell whether a file's content is a PDF's: others may stand before its header."""
-    return b"%PDF-" in content[:FARTHEST_HEADER]
+    """Tell whether a file's content is a PDF's: blanks may stand before its header."""
+    return content[:FARTHEST_HEADER].lstrip(BLANKS).startswith(b"%PDF-")
 
 
 def is_heic(content: bytes) -> bool:

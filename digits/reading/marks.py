@@ -10,7 +10,7 @@ from digits.model.classifier import DIGITS
 LIKELY = 0.5  # probability from which a mark is rather there than not
 SAME = 0.45  # intersection over union of boxes that show one mark
 WITHIN = 0.7  # share of the smaller box's area: it lies within the other one
-WIDE = 0.35  # of the usual height of digits: a narrower sign is compared as if so wide
+LEAST_SIGN = 0.35  # times the digits' height: a sign's sides count as at least this
 LARGER = 1.15  # ratio of areas from which a digit may be a part of another one …
 AS_SURE = 0.8  # … that is at least so sure, times its own confidence
 
@@ -78,28 +78,26 @@ def distinct(marks: Marks) -> Marks:
 
     1. A likely digit within a larger likely one that is nearly as sure: it is a part of
        that, as a 9's loop is. (A frame that looks like a 0 is much less sure.)
-    2. Of two marks at the same place, the less sure one.
+    2. Of two marks at the same place, the less sure one. Signs count as larger than
+       they are there: one point or dash is found in several sizes of a picture, a few
+       pixels apart, where its own boxes hardly overlap.
     3. Of two digits or two signs, one within the other, the one that comes later, and a
        sign within a digit that comes before it. A digit within a sign's box stays: a
        slash leans over its neighbours.
     """
     marks = marks.chosen(np.argsort(-marks.confidences, kind="stable"))
     marks = marks.chosen(~_are_parts(marks))
-    marks = marks.chosen(_without(_widened(marks), _are_same))
+    marks = marks.chosen(_without(_enlarged(marks), _are_same))
     marks = marks.chosen(np.argsort(~marks.are_likely_digits, kind="stable"))
     # `are_digits` is computed once here: texture gives millions of pairs.
     are_one = functools.partial(_are_one, marks.are_digits)
-    return marks.chosen(_without(_widened(marks), are_one))
+    return marks.chosen(_without(_enlarged(marks), are_one))
 
 
-def _widened(marks):
-    """Return the boxes (N, 4) of marks, those of signs at least WIDE both ways.
-
-    One point or dash is found in several sizes of a picture, a few pixels apart, where
-    its own boxes hardly overlap.
-    """
+def _enlarged(marks):
+    """Return the boxes (N, 4) of marks, with sides of signs of LEAST_SIGN at least."""
     heights = marks.boxes[marks.are_likely_digits, 3]
-    least = WIDE * float(np.median(heights)) if len(heights) else 0.0
+    least = LEAST_SIGN * float(np.median(heights)) if len(heights) else 0.0
     sides = marks.boxes[:, 2:]
     sides = np.where(marks.are_digits[:, None], sides, np.maximum(sides, least))
     return np.hstack([marks.middles - sides / 2, sides])

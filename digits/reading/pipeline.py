@@ -209,9 +209,10 @@ def _read(reading, only, networks, threshold, may_be_turned):
         return _with_marks(reading, _confident(marks, threshold))
     view = views.best_view(reading.picture, networks.reader, may_be_turned)
     upright = views.turned(reading.picture, view.turned)
-    may_be_none = bool(only and only.is_surely_none and not _is_small(upright))
     found = in_context(view.marks)
-    found = reconsidered(upright, found, networks.classifier, may_be_none)
+    if not (only and _is_sure(reading.picture, only)):  # else it has overruled them
+        may_be_none = bool(only and only.is_surely_none and not _is_small(upright))
+        found = reconsidered(upright, found, networks.classifier, may_be_none)
     marks = _confident(found, threshold)
     unsure = found.are_digits & (found.presence >= UNSURE)
     unsure = found.chosen(unsure & (found.confidences < threshold)).boxes

@@ -20,33 +20,41 @@ LEAST = 1e-4  # probability: neither rules a digit out
 def reconsidered(
     picture: np.ndarray, marks: Marks, classifier: DigitClassifier, may_be_none: bool
 ) -> Marks:
-    """Return Marks whose doubtful digits have the probabilities that both find.
+    """Return Marks with the probabilities of doubtful digits by both kinds of networks.
 
     picture: (H, W, 3) uint8 BGR, in which the marks are; may_be_none: whether a digit
-    that stands alone is none where the digit networks surely see none. Otherwise these
-    are not heard then: a part of a frame, or of a neighbour, makes a digit none to
-    them. Nor are networks heard that have no such class: all is a digit to them.
+    that stands alone is dropped where the digit networks surely see none. Elsewhere
+    their answer does not count where they rather see no digit, as they do where the
+    box holds a part of a frame or of a neighbour, nor if they have no such class. Where
+    both disagree, no digit may be likely then. Raises UserError as the classifier does.
     """
-    alone = np.count_nonzero(marks.presence >= LIKELY) == 1
-    # Of several marks, what is hardly like one digit more than like others is noise.
-    sureness = marks.presence if alone else marks.confidences
+    is_alone = np.count_nonzero(marks.presence >= LIKELY) == 1
+    # Of several marks, those that are not like one digit above all are mostly noise.
+    sureness = marks.presence if is_alone else marks.confidences
     are_doubtful = (sureness >= LIKELY) & (marks.confidences < DOUBTFUL)
+    asked = [
+        (index, region)
+        for index in np.flatnonzero(marks.are_digits & are_doubtful)
+        for region in _ink(picture, marks.boxes[index])
+    ]
+    answers = classify([region for _, region in asked], classifier)
     presence, probabilities = marks.presence.copy(), marks.probabilities.copy()
-    for index in np.flatnonzero(marks.are_digits & are_doubtful):
-        for answer in classify(_ink(picture, marks.boxes[index]), classifier):
-            if answer.is_surely_none and alone and may_be_none:
-                presence[index] = 0
-            elif 0 < answer.probabilities[NO_DIGIT_LABEL] < LIKELY:
-                digits = probabilities[index, : len(DIGITS)]  # a view of them
-                digits[:] = digits.sum() * pooled(digits, answer.probabilities[:-1])
+    for (index, _), answer in zip(asked, answers, strict=True):
+        if is_alone and may_be_none and answer.is_surely_none:
+            presence[index] = 0
+        elif 0 < answer.probabilities[NO_DIGIT_LABEL] < LIKELY:
+            digits = probabilities[index, : len(DIGITS)]  # a view of them
+            both = pooled(digits, answer.probabilities[: len(DIGITS)])
+            digits[:] = digits.sum() * both
     return Marks(marks.boxes, presence, probabilities)
 
 
 def pooled(reader: np.ndarray, networks: np.ndarray) -> np.ndarray:
-    """Return the probabilities (10,) of digits that two opinions make together.
+    """Return the probabilities (10,) of digits by two opinions (10,) together.
 
-    It is their weighted geometric mean, as in a logarithmic opinion pool (Genest &
-    Zidek, Combining probability distributions, 1986). Neither needs to add up to 1.
+    They are the weighted geometric mean of both, as in a logarithmic opinion pool
+    (Genest & Zidek, Combining probability distributions, 1986), and add up to 1, which
+    the opinions need not.
     """
     one, other = (np.maximum(p / p.sum(), LEAST) for p in (reader, networks))
     product = one ** (1 - WEIGHT) * other**WEIGHT

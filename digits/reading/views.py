@@ -86,6 +86,8 @@ def views(
     first = View(find(gray, reader))
     yield first
     yield View(find(255 - gray, reader))
+    if not turns:
+        return
     sides = first.marks.likely.boxes[:, 2:]
     if len(sides) < LEAST_TURNED:  # digits on their side may look like nothing
         sides = np.array([region.box[2:] for region in segment(extract_ink(picture))])

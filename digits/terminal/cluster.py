@@ -39,9 +39,10 @@ def local(count: int) -> Iterator[Any]:
     # Dask looks again this long after a worker died, and closes for good one that has
     # died again and is just being started: its 15 s leave no worker where work kills.
     patience = {"distributed.deploy.lost-worker-timeout": "1 day"}
+    start = distributed.LocalCluster  # imported before Dask's settings are changed
     with (
         dask.config.set(patience),
-        distributed.LocalCluster(
+        start(
             n_workers=count,
             threads_per_worker=1,
             dashboard_address=None,

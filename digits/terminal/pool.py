@@ -8,6 +8,7 @@ import multiprocessing
 import os
 import signal
 import threading
+import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -20,6 +21,11 @@ from digits import UserError
 
 AHEAD = 3  # chunks that are taken for each process or worker, done or not
 MOST_PROCESSES = 61  # Windows allows no more
+LONGEST_SENDING = 1.0  # seconds, of a result
+GATE, SENDING = (
+    threading.Lock(),
+    threading.Event(),
+)  # whether a result may be on its way
 CGROUP = Path("/sys/fs/cgroup/cpu.max")  # a container's "quota period", or "max period"
 
 
@@ -79,7 +85,7 @@ def _alone(work, chunk, start, arguments, killed):
         except BrokenProcessPool as error:
             raise _no_process() from error
         try:
-            return pool.submit(work, chunk).result()
+            return pool.submit(_run, work, chunk).result()
         except BrokenProcessPool:
             return killed(chunk)
 
@@ -109,7 +115,7 @@ def _results(work, chunks, waiting, pool, most):
     while True:
         for chunk in itertools.islice(chunks, most - len(waiting)):
             waiting.append(chunk)
-            futures.append(pool.submit(work, chunk))
+            futures.append(pool.submit(_run, work, chunk))
         if not waiting:
             return
         result = futures.popleft().result()
@@ -126,11 +132,28 @@ def _begin(read_end, start, arguments):
         start(*arguments)
 
 
+def _run(work, chunk):
+    """Return work(chunk), during which this process may leave at any moment."""
+    with GATE:
+        SENDING.clear()
+    try:
+        return work(chunk)
+    finally:
+        with GATE:
+            SENDING.set()
+
+
 def _end_with(pipe):
     """Leave when the parent closes its end of a pipe, or is gone.
 
-    Otherwise a pool's processes would wait for it for ever.
+    Otherwise a pool's processes would wait for it for ever. But a parent that has got
+    a part of a result waits for the rest, so that is sent first.
     """
     with contextlib.suppress(EOFError, OSError):
         pipe.recv()
-    os._exit(1)
+    sent = time.monotonic() + LONGEST_SENDING
+    while True:
+        with GATE:
+            if not SENDING.is_set() or time.monotonic() > sent:
+                os._exit(1)
+        time.sleep(0.01)

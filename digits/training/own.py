@@ -99,10 +99,10 @@ def steps_of(count: int) -> int:
 def splits(
     pictures: Sequence[Labelled], seed: int
 ) -> list[tuple[list[Labelled], list[Labelled]]]:
-    """Return [(what is learned, what is held out)] of pictures; the last is saved.
+    """Return [(what is learned, what is held out)] of pictures.
 
     Of MANY pictures, one in ONE_IN is held out; of fewer, each half in turn, and then
-    all are learned.
+    all are learned. The networks that learn the last part are saved.
     """
     order = [
         pictures[i] for i in np.random.default_rng(seed).permutation(len(pictures))
