@@ -62,9 +62,9 @@ def annotated_paths(target, pictures):
         paths = [Path(target)] * len(drawn)
     else:
         paths = [Path(target, f"{name}.png") for name in unique_names(drawn)]
-    read = set(map(real_path, drawn))
+    read = set(map(files.real_path, drawn))
     for path in paths:
-        if real_path(path) in read:
+        if files.real_path(path) in read:
             raise UsageError(f"{path}: --save_image would replace it; name another")
     remaining = iter(paths)
     return [None if os.path.isdir(p) else next(remaining) for p in pictures]
@@ -120,7 +120,7 @@ def save_image(result, path, taken):
     UserError when it is one of them, as out[2].png may be, and when it cannot be
     written.
     """
-    if (real := real_path(path)) in taken:
+    if (real := files.real_path(path)) in taken:
         raise UserError(
             f"{path}: not drawn: a picture or another copy has this name; give "
             "--save_image another"
@@ -135,11 +135,6 @@ def save_image(result, path, taken):
     if not is_encoded:
         raise UserError(f"{path}: too large for this format; name a .png")
     files.write_bytes(path, content.tobytes())
-
-
-def real_path(path):
-    """Return the path that a file has on this disk, however it is written."""
-    return os.path.normcase(os.path.realpath(path))
 
 
 def show(path):
@@ -369,7 +364,7 @@ def read(args, read_parts, answered=None):
     results = readings(args, unread, total, options, networks)
     begins, done = first_parts(read_parts), answered.count if answered else 0
     remaining, target = itertools.islice(targets, done, None), None
-    taken = set(map(real_path, pictures)) if targets else set()
+    taken = set(map(files.real_path, pictures)) if targets else set()
     is_all_read = not (answered and answered.has_errors)
     if args.format == "csv":
         print(formats.csv_header())

@@ -460,6 +460,18 @@ def test_the_second_opinion_is_of_the_upright_picture():
     assert np.corrcoef(xs, ys)[0, 1] < -0.8
 
 
+def test_a_small_picture_stays_as_it_is_where_nothing_is_read(monkeypatch):
+    """Its turned digits are below the threshold."""
+    monkeypatch.setattr(pipeline, "SMALL", 1 + max(SHAPE))
+    picture = turned(cornered(SHAPE), 180)
+    reader = CornerReader(written("88", confidence=0.97), SHAPE)
+    networks = Networks(FakeClassifier((3, 0.6)), reader)
+    assert reading_of(picture, networks).turned == 180
+    reading = reading_of(picture, networks, threshold=0.995)
+    assert reading.turned == 0 and not reading.digits
+    np.testing.assert_array_equal(reading.picture, picture)
+
+
 def test_a_sure_one_in_a_small_picture(monkeypatch):
     monkeypatch.setattr(pipeline, "SMALL", 1 + max(SHAPE))
     networks = Networks(FakeClassifier((1, 0.91)), NeverAsked())

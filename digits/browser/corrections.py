@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 from digits import UserError, labels
-from digits.terminal import files
+from digits.terminal import files, table
 
 
 def add(folder: Path, picture: np.ndarray, reading: str) -> int:
@@ -29,10 +29,10 @@ def add(folder: Path, picture: np.ndarray, reading: str) -> int:
     return count
 
 
-def _append(table, row):
+def _append(path, row):
     """Add a row to a CSV file, which may have other columns too."""
-    text = table.read_text(encoding="utf-8-sig") if table.exists() else ""
-    columns = next(csv.reader(text.splitlines(), skipinitialspace=True), labels.COLUMNS)
+    text = path.read_text(encoding="utf-8-sig") if path.exists() else ""
+    columns = table.parsed(text).fieldnames or labels.COLUMNS
     added = io.StringIO()
     writer = csv.DictWriter(added, columns, restval="", lineterminator="\n")
     if not text:
@@ -40,4 +40,4 @@ def _append(table, row):
     writer.writerow(row)
     if text and not text.endswith("\n"):
         text += "\n"
-    files.write_text(table, text + added.getvalue())
+    files.write_text(path, text + added.getvalue())

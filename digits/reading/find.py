@@ -62,20 +62,16 @@ def find(
     """
     found = []
     for size in reversed(sizes_of(gray.shape) if sizes is None else sizes):
-        if size.scale > 1 and _usual_height(found) * size.scale > DIGIT_HEIGHTS[1]:
-            break
+        if size.scale > 1 and found:
+            height = functools.reduce(Marks.joined, found).usual_height
+            if height * size.scale > DIGIT_HEIGHTS[1]:
+                break
         picture = resized(gray, *size)
         marks = _inside(peaks(reader.answers(picture), BORDER), picture.shape)
         ratio = np.divide(gray.shape, picture.shape)[::-1]
         boxes = marks.boxes * np.tile(ratio, 2).astype(np.float32)
         found.append(marks._replace(boxes=boxes))
     return distinct(functools.reduce(Marks.joined, found))
-
-
-def _usual_height(found):
-    """Return the median height of the likely digits in a list of Marks, 0 without."""
-    heights = [marks.boxes[marks.are_likely_digits, 3] for marks in found]
-    return float(np.median(np.concatenate(heights))) if any(map(len, heights)) else 0.0
 
 
 def sizes_of(shape: tuple[int, int]) -> list[Size]:

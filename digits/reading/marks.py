@@ -48,6 +48,12 @@ class Marks(NamedTuple):
         return self.are_digits & (self.confidences >= LIKELY)
 
     @property
+    def usual_height(self) -> float:
+        """The median height of the likely digits in pixels, 0 without any."""
+        heights = self.boxes[self.are_likely_digits, 3]
+        return float(np.median(heights)) if len(heights) else 0.0
+
+    @property
     def likely(self) -> "Marks":
         """Those, digits and signs, that are rather there than not."""
         return self.chosen(self.presence >= LIKELY)
@@ -96,10 +102,9 @@ def distinct(marks: Marks) -> Marks:
 
 def _enlarged(marks):
     """Return the boxes (N, 4) of marks, with sides of signs of LEAST_SIGN at least."""
-    heights = marks.boxes[marks.are_likely_digits, 3]
-    least = LEAST_SIGN * float(np.median(heights)) if len(heights) else 0.0
     sides = marks.boxes[:, 2:]
-    sides = np.where(marks.are_digits[:, None], sides, np.maximum(sides, least))
+    enlarged = np.maximum(sides, LEAST_SIGN * marks.usual_height)
+    sides = np.where(marks.are_digits[:, None], sides, enlarged)
     return np.hstack([marks.middles - sides / 2, sides])
 
 

@@ -217,7 +217,8 @@ def _read(reading, only, networks, threshold, may_be_turned):
     unsure = found.are_digits & (found.presence >= UNSURE)
     unsure = found.chosen(unsure & (found.confidences < threshold)).boxes
     if only and not len(marks.boxes) and _is_small(reading.picture):
-        view, unsure = views.View(_as_marks([only])), unsure[:0]
+        view, upright = views.View(_as_marks([only])), reading.picture
+        unsure = unsure[:0]
         marks = _confident(view.marks, threshold)
     reading = reading._replace(
         turned=view.turned, picture=upright, unsure=unsure.tolist()

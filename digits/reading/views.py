@@ -66,10 +66,9 @@ def best_view(picture: np.ndarray, reader: Reader, may_be_turned: bool = True) -
     """
     candidates = views(picture, reader, TURNS if may_be_turned else {})
     first = next(candidates)
-    shows_marks = len(first.marks.likely.boxes) > 0
-    if first.is_sure or not (shows_marks or extract_ink(picture).any()):
+    if first.is_sure:
         return first
-    best = max(candidates, key=lambda view: view.sense)
+    best = max(candidates, key=lambda view: view.sense, default=first)
     confidences = best.digit_confidences
     digits_are_sure = len(confidences) > 0 and confidences.mean() >= GOOD
     is_better = digits_are_sure and best.sense > SUPERIOR * first.sense
@@ -79,18 +78,22 @@ def best_view(picture: np.ndarray, reader: Reader, may_be_turned: bool = True) -
 def views(
     picture: np.ndarray, reader: Reader, turns: Mapping[int, int] = TURNS
 ) -> Iterator[View]:
-    """Yield the Views of a picture (H, W, 3) uint8 BGR, the likeliest first."""
+    """Yield the Views of a picture (H, W, 3) uint8 BGR, the likeliest first.
+
+    It is the only one where there is neither a mark nor ink.
+    """
     gray = cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY)
     if is_light_on_dark(coarse(picture)):
         gray = 255 - gray
     first = View(find(gray, reader))
     yield first
-    yield View(find(255 - gray, reader))
-    if not turns:
-        return
     sides = first.marks.likely.boxes[:, 2:]
     if len(sides) < LEAST_TURNED:  # digits on their side may look like nothing
-        sides = np.array([region.box[2:] for region in segment(extract_ink(picture))])
+        ink = extract_ink(picture)
+        if not (len(sides) or ink.any()):
+            return
+        sides = np.array([region.box[2:] for region in segment(ink)])
+    yield View(find(255 - gray, reader))
     if len(sides) < LEAST_TURNED:
         return
     # A digit that lies on its side is as wide as it is high when upright.

@@ -44,11 +44,16 @@ def read_bytes(path: str | Path, largest: int) -> bytes:
     raise OSError(errno.EFBIG, f"larger than {largest >> 20} MiB", str(path))
 
 
+def real_path(path: str | Path) -> str:
+    """Return the path that a file has on this disk, however it is written."""
+    return os.path.normcase(os.path.realpath(path))
+
+
 def is_same(path: str | Path, other: str | Path) -> bool:
     """Tell whether two paths lead to the same file, which need not exist."""
     if os.path.exists(path) and os.path.exists(other):
         return os.path.samefile(path, other)
-    return os.path.realpath(path) == os.path.realpath(other)
+    return real_path(path) == real_path(other)
 
 
 def check_writable(path: str | Path) -> None:

@@ -22,10 +22,8 @@ from digits import UserError
 AHEAD = 3  # chunks that are taken for each process or worker, done or not
 MOST_PROCESSES = 61  # Windows allows no more
 LONGEST_SENDING = 1.0  # seconds, of a result
-GATE, SENDING = (
-    threading.Lock(),
-    threading.Event(),
-)  # whether a result may be on its way
+GATE = threading.Lock()  # to be passed between work and the sending of its result …
+SENDING = threading.Event()  # … which may be on its way
 CGROUP = Path("/sys/fs/cgroup/cpu.max")  # a container's "quota period", or "max period"
 
 

@@ -9,6 +9,11 @@ from digits import UserError
 from digits.terminal import files
 
 
+def parsed(text: str) -> csv.DictReader:
+    """Return what reads the text of a table; blanks behind commas do not count."""
+    return csv.DictReader(io.StringIO(text, newline=""), skipinitialspace=True)
+
+
 def read(
     path: str | Path, columns: Sequence[str], largest: int
 ) -> list[tuple[int, dict]]:
@@ -21,8 +26,7 @@ def read(
         text = files.read_bytes(path, largest).decode("utf-8-sig")
         if "\0" in text:
             raise csv.Error("no text")
-        lines = io.StringIO(text, newline="")
-        reader, rows = csv.DictReader(lines, skipinitialspace=True), []
+        reader, rows = parsed(text), []
         if not set(columns) <= set(reader.fieldnames or ()):
             raise UserError(
                 f"{path}: its first line must name the columns {','.join(columns)}, "

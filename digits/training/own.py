@@ -52,16 +52,20 @@ def train(
     former = load_networks(path)
     own: dict[str, float] = {"pictures": 0, "before": 0, "after": 0}
 
-    def learn(pictures):
-        trained = tuner.learn([examples[one] for one in pictures], steps)
-        return trained, tuner.graphs_of(trained)
+    def learn(learned, held_out):
+        """Return networks that have learned, and count how others are read."""
+        trained = tuner.learn([examples[one] for one in learned], steps)
+        graphs = tuner.graphs_of(trained)
+        if held_out:
+            own["pictures"] += len(held_out)
+            own["before"] += count_right(held_out, former)
+            own["after"] += count_right(held_out, graphs.networks())
+        return trained, graphs
 
     *halves, (learned, held_out) = splits(list(examples), args.seed)
-    for half, kept in halves:
-        _, graphs = learn(half)
-        _count(own, kept, former, graphs.networks())
-    trained, graphs = learn(learned)
-    _count(own, held_out, former, graphs.networks())
+    for half in halves:
+        learn(*half)
+    trained, graphs = learn(learned, held_out)
     before, now = tuner.before, tuner.others_read(trained)
     others = {name: {"before": before[name], "after": now[name]} for name in now}
     facts: Facts = {"own": own, **others}
@@ -112,13 +116,6 @@ def splits(
         return [(order[count:], order[:count])]
     first, second = order[::2], order[1::2]
     return [(first, second), (second, first), (order, [])]
-
-
-def _count(own, pictures, former, networks):
-    """Count held-out pictures, and how many are read right before and after."""
-    own["pictures"] += len(pictures)
-    own["before"] += count_right(pictures, former)
-    own["after"] += count_right(pictures, networks)
 
 
 def count_right(pictures: Sequence[Labelled], networks: Networks) -> int:
