@@ -322,6 +322,23 @@ def test_a_sure_region_is_read_at_its_own_threshold():
         assert reading.rows == ["3"] and reading.digits[0].box == LONE_BAR[0]
 
 
+@pytest.mark.parametrize(
+    ("marks", "single", "rows"),
+    [
+        (written("88"), False, ["88"]),
+        (written("8"), False, ["3"]),
+        ([], False, ["3"]),
+        (written("88"), True, ["3"]),
+    ],
+)
+def test_a_sure_region_of_a_wide_picture(marks, single, rows):
+    """The reader is asked first, as wide pictures mostly show several digits."""
+    shape = 200, 410
+    networks = Networks(FakeClassifier((3, 0.99)), FakeReader(marks, shape))
+    reading = reading_of(with_bars(*LONE_BAR, shape=shape), networks, single=single)
+    assert list(reading.rows) == rows
+
+
 def test_single_ignores_the_threshold():
     networks = Networks(FakeClassifier((3, 0.985)), NeverAsked())
     reading = reading_of(with_bars(*LONE_BAR), networks, threshold=1, single=True)

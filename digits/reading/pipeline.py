@@ -2,7 +2,8 @@
 
 A picture with one region of ink of which the digit networks are sure is read by them
 alone, many times as fast: most pictures of a single digit are. In all others the reader
-of pages looks for digits and signs (digits.reading.find).
+of pages looks for digits and signs (digits.reading.find). It looks first where a
+picture is wide, since that seldom shows a single digit.
 """
 
 import functools
@@ -40,6 +41,7 @@ CHECKED = 1, 7  # they look like brackets, slashes and each other: the reader is
 SURELY_OTHER = 0.75  # its confidence from which another digit is believed
 HEIGHT = 22  # pixels: of a digit as the reader knows it well
 SMALL = 64  # pixels each way: in smaller pictures the digit networks see all there is
+WIDE = 2  # times as wide as high: a wide picture
 PICTURES_AT_ONCE = 32  # pages, of 12 MB each at most, that are decoded together
 
 
@@ -113,22 +115,20 @@ def read_pictures(
         for path in paths
         for page in itertools.islice(pages(path, parts), most)
     )
-    least = 0 if single else threshold
+    least, checking = (0, None) if single else (threshold, networks.reader)
     # One step for all pictures, then the next, is faster than picture by picture.
     while batch := list(itertools.islice(unread, PICTURES_AT_ONCE)):
         # Only lone regions are kept: the region of a ring is as large as its picture.
-        lone = [_lone_region(reading.picture) for reading in batch]
+        lone = [
+            _lone_region(r.picture) if single or not _is_wide(r.picture) else None
+            for r in batch
+        ]
         classified = iter(classify([r for r in lone if r], networks.classifier))
         for reading, region in zip(batch, lone, strict=True):
             only = next(classified) if region else None
             if reading.error:
                 yield reading
-            elif (
-                only
-                and only.confidence >= least
-                and _is_sure(reading.picture, only)
-                and (single or not _is_other(reading.picture, only, networks.reader))
-            ):
+            elif only and _suffices(reading.picture, only, checking, least):
                 yield _with_marks(reading, _as_marks([only]))
             elif single:
                 yield _with_only_digit(reading, networks)
@@ -168,6 +168,22 @@ def _is_small(picture):
     return max(picture.shape[:2]) < SMALL
 
 
+def _is_wide(picture):
+    return picture is not None and picture.shape[1] > WIDE * picture.shape[0]
+
+
+def _suffices(picture, only: Classified, reader, threshold):
+    """Tell whether the digit networks' answer about a picture's only Region counts.
+
+    reader: it may take the region for another mark; None if it is not asked.
+    """
+    return (
+        only.confidence >= threshold
+        and _is_sure(picture, only)
+        and not _is_other(picture, only, reader)
+    )
+
+
 def _is_sure(picture, only: Classified):
     """Tell whether the digit networks are sure enough of a picture's only Region."""
     if is_mnist_image(only.region.ink):
@@ -201,13 +217,19 @@ def _is_other(picture, only: Classified, reader):
 def _read(reading, only, networks, threshold, may_be_turned):
     """Return a Reading with what is read of confidence >= `threshold`.
 
-    only: the Classified of a picture with exactly one Region, or None.
+    only: the Classified of a picture with exactly one Region, or None. In a wide
+    picture, Regions are looked for only where the reader has found at most one mark.
     """
     if networks.reader is None:
         regions = _regions(reading.picture)
         marks = _as_marks(classify(regions, networks.classifier))
         return _with_marks(reading, _confident(marks, threshold))
     view = views.best_view(reading.picture, networks.reader, may_be_turned)
+    if _is_wide(reading.picture) and len(view.marks.likely.boxes) < 2:
+        lone = _lone_region(reading.picture)
+        only = classify([lone], networks.classifier)[0] if lone else None
+        if only and _suffices(reading.picture, only, networks.reader, threshold):
+            return _with_marks(reading, _as_marks([only]))
     upright = views.turned(reading.picture, view.turned)
     found = in_context(view.marks)
     if not (only and _is_sure(reading.picture, only)):  # else it has overruled them
