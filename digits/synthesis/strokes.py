@@ -121,14 +121,14 @@ def smooth(points: np.ndarray, steps: int = 24) -> np.ndarray:
     """
     points = np.array([points[0], *points, points[-1]], float)
     t = np.linspace(0, 1, steps, endpoint=False)[:, None]
-    segments = [
+    a, b, c, d = (points[i : len(points) - 3 + i, None] for i in range(4))
+    segments = (
         b
         + 0.5 * t * (c - a)
         + t**2 * (a - 2.5 * b + 2 * c - 0.5 * d)
         + t**3 * (1.5 * (b - c) + 0.5 * (d - a))
-        for a, b, c, d in zip(points, points[1:], points[2:], points[3:], strict=False)
-    ]
-    return np.concatenate([*segments, points[-1:]])
+    )
+    return np.concatenate([segments.reshape(-1, 2), points[-1:]])
 
 
 def parse(strokes: list[str]) -> list[np.ndarray]:
