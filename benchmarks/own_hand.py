@@ -60,7 +60,7 @@ def compare(tuner, group, seed):
     for one in learned:
         with contextlib.suppress(UserError):  # what does not match is left out
             examples.append(own_pictures.match(one, reader))
-    trained = tuner.learn(examples, own.steps_of(count))
+    trained = tuner.learn(examples, own.course_of(len(examples)))
     after = tuner.graphs_of(trained).networks()
     return {
         "learned": len(examples),

@@ -27,7 +27,7 @@ def numbered(count):
 
 @pytest.mark.parametrize("count", [10, 11, 19])
 def test_of_few_each_is_held_out_once(count):
-    *halves, (learned, kept) = own.splits(numbered(count), 0)
+    (learned, kept), *halves = own.splits(numbered(count), 0)
     assert sorted(learned) == sorted(numbered(count)) and kept == []
     assert len(halves) == 2
     for learned, kept in halves:
@@ -55,10 +55,17 @@ def test_what_is_lost(after, expected):
 )
 def test_what_loses_much_goes_back(slope, share):
     learned, former = tf.Variable([8.0]), tf.Variable([-2.0])
-    fine_tuner.go_back(
+    stays_at = fine_tuner.go_back(
         [learned], [former], lambda: 1 + slope * (float(learned[0]) + 2) <= 1.01
     )
+    assert stays_at == share
     assert float(learned[0]) == pytest.approx(-2 + 10 * share)
+
+
+def test_the_last_share_is_not_checked():
+    learned, former = tf.Variable([8.0]), tf.Variable([-2.0])
+    assert fine_tuner.go_back([learned], [former], lambda: False, [0.6]) == 0.6
+    assert float(learned[0]) == pytest.approx(4)
 
 
 def test_the_restored_reader_answers_as_its_graph():
@@ -118,10 +125,11 @@ def gates(tmp_path):
 @pytest.fixture
 def briefly(monkeypatch):
     """Little is learned and compared, and of 12 pictures 3 are held out."""
-    for name, value in {"STEPS": 30, "MANY": 12}.items():
+    of_many = fine_tuner.Course(image_steps=30, steps=30, rate=6e-4)
+    for name, value in {"OF_MANY": of_many, "MANY": 12}.items():
         monkeypatch.setattr(own, name, value)
     settings = {"OTHERS": 500, "HELD_OUT": 60, "CHECKED_IMAGES": 200, "PIECES": 300}
-    settings |= {"IMAGE_STEPS": 30, "HIGHER_LOSS": 9, "WORSE_PAGES": 1}
+    settings |= {"HIGHER_LOSS": 9, "WORSE_PAGES": 1}
     for name, value in settings.items():
         monkeypatch.setattr(fine_tuner, name, value)
 
@@ -193,15 +201,14 @@ def test_what_loses_too_much_is_not_saved(
 
 
 @pytest.mark.slow
-def test_the_same_seed_gives_the_same_networks(real_mnist, gates, briefly, monkeypatch):
+def test_the_same_seed_gives_the_same_networks(real_mnist, gates, briefly):
     found = own_pictures.matched(gates, own_pictures.reader_of(model_file.SHIPPED))
     args = argparse.Namespace(seed=0, data_dir=None)
     networks = tf_cnn.ConvolutionalNetwork, tf_cnn.augment
     values = []
-    monkeypatch.setattr(fine_tuner, "IMAGE_STEPS", 3)
     for _ in range(2):
         tuner = fine_tuner.FineTuner(model_file.SHIPPED, args, *networks)
-        trained = tuner.learn(list(found.values()), 3)
+        trained = tuner.learn(list(found.values()), fine_tuner.Course(3, 3, 6e-4))
         of_digits = [v.numpy() for v in trained.ensemble.variables.values()]
         values.append([*of_digits, *trained.reader.get_weights()])
     for one, other in zip(*values, strict=True):

@@ -93,7 +93,7 @@ class Overconfident:
         dense.set_weights([np.eye(OUTPUTS), np.full(OUTPUTS, 0.0)])
         self.layers = [dense]
 
-    def __call__(self, pixels, training):
+    def predict(self, pixels, batch_size, verbose):
         assert not training
         return self.layers[-1](self.answers[np.asarray(pixels[:, 0, 0, 0], int)])
 

@@ -19,7 +19,7 @@ from digits.model.calibration import negative_log_likelihood
 from digits.model.classifier import NO_DIGIT_LABEL, Classifier
 from digits.model.reader import Reader
 from digits.reading.pipeline import Networks
-from digits.synthesis.pages import NOTHING, pieces
+from digits.synthesis.pages import pieces
 from digits.synthesis.render import with_renderings
 from digits.terminal.progress import Progress
 from digits.training import (
@@ -38,24 +38,46 @@ from digits.training.reader import HELD_OUT, VALIDATION
 
 OWN_IMAGES, OTHER_IMAGES = 32, 224  # of a digit network's step
 OWN_PIECES, OTHER_PIECES = 16, 48  # of a reader's step
-PIECES = 4_500  # other pieces that are drawn
-IMAGE_STEPS = 60  # of each digit network
-OTHERS = 4_000  # MNIST's images that are learned beside, each once rendered too
-RATE, READER_RATE = 3e-5, 6e-4  # of learning, with Adam, at its peak
+PIECES = 3_000  # other pieces that are drawn
+OTHERS = 4_000  # MNIST's images whose digits are learned beside, as pages …
+RENDERED = 2_000  # … and of these as they are, and rendered
+RATE = 3e-5  # of the digit networks' learning, with Adam, at its peak
 WARM_UP = 0.2  # share of the steps
 FORMER_WEIGHT = 3.0  # of the loss against the reader's former answers
-SHARES = 1.0, 0.8, 0.6, 0.3  # of the way from former to learned weights
+SHARES = 1.0, 0.8, 0.6, 0.3, 0.0  # of the way from former to learned weights
 CHECKED_IMAGES = 2_000  # MNIST's, which choose one of SHARES for a digit network …
 HIGHER_LOSS = 1.01  # … by its loss, so many times as high at most
 WORSE_PAGES = 0.003  # share of the digits of held-out pages, at most; it chooses, too
 OWN = 5  # of what is drawn: no seed of renderings or of the reader's pages
 
 
+class Course(NamedTuple):
+    """How networks learn.
+
+    image_steps: of each digit network; steps and rate: of the reader, the rate at its
+    peak; share: how far the reader goes of the way to what it has learned; None goes as
+    far as little is lost.
+    """
+
+    image_steps: int
+    steps: int
+    rate: float
+    share: float | None = None
+
+    def of_half(self, share: float) -> "Course":
+        """Return that of half the pictures, which sees each as often, with a share."""
+        return Course(self.image_steps // 2, self.steps // 2, self.rate, share)
+
+
 class Trained(NamedTuple):
-    """An Ensemble of digit networks, and a reader's network."""
+    """An Ensemble of digit networks, and a reader's network.
+
+    share: of the way from its former to its learned weights, how far the reader went.
+    """
 
     ensemble: Ensemble
     reader: keras.Model
+    share: float = 0.0
 
 
 class Graphs(NamedTuple):
@@ -94,12 +116,18 @@ class FineTuner:
     @functools.cached_property
     def images(self) -> np.ndarray:
         """MNIST's images (N, 28, 28) uint8 that are learned beside, and renderings."""
-        return with_renderings(*self.others, [[self.seed, OWN]])[0]
+        images, labels = (part[:RENDERED] for part in self.others)
+        return with_renderings(images, labels, [[self.seed, OWN]])[0]
 
     @functools.cached_property
     def pages(self) -> np.ndarray:
         """Synthetic pieces (PIECES, HEIGHT, WIDTH) uint8 that are learned beside."""
         return self._pages(*self.others, PIECES, OWN)[0]
+
+    @functools.cached_property
+    def answers(self) -> np.ndarray:
+        """What the reader of the file answers to each of the pages."""
+        return self.former.reader.predict(self.pages[..., None], verbose=0)
 
     @functools.cached_property
     def held_out(self) -> tuple[np.ndarray, np.ndarray]:
@@ -123,21 +151,23 @@ class FineTuner:
         ensemble.temperature = network_file.temperature_of(self.path, attributes)
         return Trained(ensemble, reader_file.restore(self.path))
 
-    def learn(self, examples: Sequence[Example], steps: int) -> Trained:
+    def learn(self, examples: Sequence[Example], course: Course) -> Trained:
         """Return the networks of the file, after they have learned examples.
 
         Of other pictures they learn the answers that they gave before (Li & Hoiem,
-        Learning without forgetting, 2016). steps: of the reader.
+        Learning without forgetting, 2016).
         """
         trained, former = self.restored(), self.former
         random = np.random.default_rng([self.seed, len(examples)])
-        self._learn_pieces(trained.reader, former.reader, examples, steps, random)
+        self._learn_pieces(trained.reader, examples, course, random)
         least = self.before["pages_right"] - WORSE_PAGES
-        go_back(
+        share = go_back(
             trained.reader.trainable_variables,
             former.reader.trainable_variables,
             lambda: self.pages_right(trained.reader) >= least,
+            SHARES if course.share is None else [course.share],
         )
+        trained = trained._replace(share=share)
         alone = [example for example in examples if example.image is not None]
         if not alone:
             return trained
@@ -147,7 +177,7 @@ class FineTuner:
             self._highest_losses,
             strict=True,
         ):
-            self._learn_images(network, old, alone, random)
+            self._learn_images(network, old, alone, course.image_steps, random)
             go_back(
                 network.trainable,
                 old.trainable,
@@ -195,37 +225,38 @@ class FineTuner:
         """How the networks of the file read other pictures, as `others_read` says."""
         return self.others_read(self.former)
 
-    def _learn_pieces(self, model, former, examples, steps, random):
+    def _learn_pieces(self, model, examples, course, random):
         """Let a reader of pages learn pieces of examples."""
+        steps = course.steps
         own, marks = own_pictures.pieces(examples, steps * OWN_PIECES, random)
         own = own.reshape(steps, OWN_PIECES, *own.shape[1:])
         marks = marks.reshape(steps, OWN_PIECES, *marks.shape[1:])
         order = random.integers(len(self.pages), size=(steps, OTHER_PIECES))
-        nothing = np.full((OTHER_PIECES, *marks.shape[2:]), NOTHING, np.float32)
 
-        def loss_of(step_seed, pixels, marks):
-            pixels, marks = augmented(tf.cast(pixels, tf.float32), marks, step_seed)
-            answers, old = model(pixels), former(pixels[OWN_PIECES:])
-            learned = reader_loss.loss_of(answers[:OWN_PIECES], marks[:OWN_PIECES])
+        def loss_of(step_seed, pixels, marks, others, old):
+            pixels, others = (tf.cast(part, tf.float32) for part in (pixels, others))
+            pixels, marks = augmented(pixels, marks, step_seed)
+            answers = model(tf.concat([pixels, others], axis=0))
+            learned = reader_loss.loss_of(answers[:OWN_PIECES], marks)
             return learned + FORMER_WEIGHT * reader_loss.distance(
                 answers[OWN_PIECES:], old
             )
 
         def batches():
             for step, chosen in enumerate(order):
-                pictures = np.concatenate([own[step], self.pages[chosen]])
-                yield pictures[..., None], np.concatenate([marks[step], nothing])
+                others = self.pages[chosen, ..., None], self.answers[chosen]
+                yield own[step, ..., None], marks[step], *others
 
         self._descend(
             "Reader",
             model.trainable_variables,
-            READER_RATE,
+            course.rate,
             loss_of,
             batches(),
             steps,
         )
 
-    def _learn_images(self, network, former, examples, random):
+    def _learn_images(self, network, former, examples, steps, random):
         """Let a digit network learn the images of examples."""
         labels = np.array([example.label for example in examples])
         images, others = (
@@ -247,13 +278,13 @@ class FineTuner:
             return tf.reduce_mean(losses)
 
         def batches():
-            for _ in range(IMAGE_STEPS):
+            for _ in range(steps):
                 own = random.integers(len(images), size=OWN_IMAGES)
                 other = random.integers(len(others), size=OTHER_IMAGES)
                 yield np.concatenate([images[own], others[other]]), labels[own]
 
         kernels = [v for v in network.trainable if v.shape.rank > 1]
-        self._descend("Digit network", kernels, RATE, loss_of, batches(), IMAGE_STEPS)
+        self._descend("Digit network", kernels, RATE, loss_of, batches(), steps)
 
     def _descend(self, label, variables, rate, loss_of, batches, steps):
         """Change variables step by step, so that the loss of batches falls."""
@@ -279,11 +310,14 @@ def go_back(
     variables: Sequence[Any],
     former: Sequence[Any],
     is_good: Callable[[], bool],
-) -> None:
+    shares: Sequence[float] = SHARES,
+) -> float:
     """Take learned variables back towards their former values until little is lost.
 
     On the way much of what was learned is kept (Wortsman et al., Robust fine-tuning of
-    zero-shot models, 2022). is_good: tells whether the present values lose little.
+    zero-shot models, 2022). is_good: tells whether the present values lose little;
+    shares: of the way, tried in turn, the last one without a check. Returns that at
+    which they stay.
     """
     pairs = [
         (old.numpy(), one.numpy()) for old, one in zip(former, variables, strict=True)
@@ -293,8 +327,10 @@ def go_back(
         for variable, (old, learned) in zip(variables, pairs, strict=True):
             variable.assign(old + share * (learned - old))
 
-    for share in SHARES:
+    *checked, last = shares
+    for share in checked:
         move_to(share)
         if is_good():
-            return
-    move_to(0)
+            return share
+    move_to(last)
+    return last

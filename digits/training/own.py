@@ -17,12 +17,13 @@ from digits.labels import Labelled
 from digits.reading.pipeline import THRESHOLD, Networks, load_networks, read_pictures
 from digits.terminal import files
 from digits.training import device, network_file, own_pictures, reader_file
-from digits.training.fine_tuner import FineTuner
+from digits.training.fine_tuner import Course, FineTuner
 from digits.training.network_flags import MORE_ERRORS
 
 MANY = 20  # pictures of which a part is held out; of fewer, each half in turn
 ONE_IN = 4  # one picture in so many is held out
-STEPS, STEPS_OF_FEW = 200, 40  # of the reader, of MANY pictures and of fewer
+OF_MANY = Course(image_steps=60, steps=200, rate=6e-4)
+OF_FEW = Course(image_steps=60, steps=40, rate=2e-4)
 
 Facts = dict[str, dict[str, float]]
 
@@ -48,13 +49,13 @@ def train(
     tuner = FineTuner(path, args, network, augment)
     files.check_space(args.save_weights, 2 * path.stat().st_size)
     examples = own_pictures.matched(args.own, own_pictures.reader_of(path))
-    steps = steps_of(len(examples))
+    course = course_of(len(examples))
     former = load_networks(path)
     own: dict[str, float] = {"pictures": 0, "before": 0, "after": 0}
 
-    def learn(learned, held_out):
+    def learn(course, learned, held_out):
         """Return networks that have learned, and count how others are read."""
-        trained = tuner.learn([examples[one] for one in learned], steps)
+        trained = tuner.learn([examples[one] for one in learned], course)
         graphs = tuner.graphs_of(trained)
         if held_out:
             own["pictures"] += len(held_out)
@@ -62,10 +63,10 @@ def train(
             own["after"] += count_right(held_out, graphs.networks())
         return trained, graphs
 
-    *halves, (learned, held_out) = splits(list(examples), args.seed)
+    (learned, held_out), *halves = splits(list(examples), args.seed)
+    trained, graphs = learn(course, learned, held_out)
     for half in halves:
-        learn(*half)
-    trained, graphs = learn(learned, held_out)
+        learn(course.of_half(trained.share), *half)
     before, now = tuner.before, tuner.others_read(trained)
     others = {name: {"before": before[name], "after": now[name]} for name in now}
     facts: Facts = {"own": own, **others}
@@ -95,9 +96,9 @@ def _save(path, tuner, trained, graphs, summary):
     )
 
 
-def steps_of(count: int) -> int:
-    """Return in how many steps the reader learns a count of pictures."""
-    return STEPS if count >= MANY else STEPS_OF_FEW
+def course_of(count: int) -> Course:
+    """Return how networks learn a count of pictures."""
+    return OF_MANY if count >= MANY else OF_FEW
 
 
 def splits(
@@ -105,8 +106,8 @@ def splits(
 ) -> list[tuple[list[Labelled], list[Labelled]]]:
     """Return [(what is learned, what is held out)] of pictures.
 
-    Of MANY pictures, one in ONE_IN is held out; of fewer, each half in turn, and then
-    all are learned. The networks that learn the last part are saved.
+    Of MANY pictures, one in ONE_IN is held out. Of fewer, all are learned first, then
+    each half is held out in turn. The networks that learn the first part are saved.
     """
     order = [
         pictures[i] for i in np.random.default_rng(seed).permutation(len(pictures))
@@ -115,7 +116,7 @@ def splits(
         count = len(pictures) // ONE_IN
         return [(order[count:], order[:count])]
     first, second = order[::2], order[1::2]
-    return [(first, second), (second, first), (order, [])]
+    return [(order, []), (first, second), (second, first)]
 
 
 def count_right(pictures: Sequence[Labelled], networks: Networks) -> int:

@@ -69,12 +69,10 @@ def read_marks(
     That is (N,) int: the class of the mark that is there, UNCERTAIN, or NOTHING.
     """
     found, shown = [], []
-    for start in range(0, len(pictures), AT_A_TIME):
-        batch = slice(start, start + AT_A_TIME)
-        answers = np.asarray(model(pictures[batch, ..., None], training=False))
-        for one, own in zip(answers, marks[batch], strict=True):
-            found.append(distinct(peaks(one, border=0)))
-            shown.append(_shown(found[-1], own))
+    answers = model.predict(pictures[..., None], AT_A_TIME, verbose=0)  # pyright: ignore
+    for one, own in zip(answers, marks, strict=True):
+        found.append(distinct(peaks(one, border=0)))
+        shown.append(_shown(found[-1], own))
     joined = Marks(*map(np.concatenate, zip(*found, strict=True)))
     return joined, np.concatenate(shown)
 
