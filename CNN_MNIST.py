@@ -238,10 +238,10 @@ def parse_args(argv=None):
     )
     flags.add_own_flag(parser, "pictures of your own to learn beside MNIST's")
     flags.add_model_flags(parser)
+    resume_flags.add(parser)
     # The flag changes the defaults of others, so it is looked for first.
     if parser.parse_known_args(argv)[0].target_accuracy:
         parser.set_defaults(filters=QUICK_FILTERS, batch_size=QUICK_BATCH_SIZE)
-    resume_flags.add(parser)
     return resume_flags.parse(SCRIPT, parser, argv, check_flags)
 
 

@@ -44,9 +44,8 @@ def writer(args):
     """Return a function from a Reading to the lines to print of it."""
     if args.format == "json":
         return functools.partial(formats.as_json, top=args.top)
-    if args.format == "csv":
-        return formats.as_csv
-    return functools.partial(formats.as_text, signs=args.signs)
+    as_lines = formats.as_csv if args.format == "csv" else formats.as_text
+    return functools.partial(as_lines, signs=args.signs)
 
 
 def annotated_paths(target, pictures):
@@ -356,7 +355,7 @@ def read(args, read_parts, answered=None):
     read_parts: of each picture; answered: the appended.Answered that --append has.
     """
     pictures, targets, total = pictures_of(args)
-    may_be_turned = read_parts == parts.WHOLE  # a part's place says what is up
+    may_be_turned = args.crop is None and args.fields is None  # these say what is up
     options = args.threshold, args.single, read_parts, may_be_turned
     # This tells of a damaged file before processes start.
     networks = pipeline.load_networks(args.weights)

@@ -22,7 +22,7 @@ import numpy as np
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from digits.experiment import recorded
+from digits.experiment import flags, recorded
 from digits.terminal import cli
 
 # The module of each part, whose function `facts` does it, and how often by default.
@@ -49,7 +49,7 @@ def parse_args(argv=None):
         metavar="N",
         help="kills, files or pictures (default: the part's own)",
     )
-    parser.add_argument("--seed", type=int, default=0, metavar="N", help="random seed")
+    flags.add_seed_flag(parser)
     parser.add_argument(
         "--record",
         action="store_true",

@@ -23,7 +23,7 @@ sys.path.insert(0, str(ROOT))
 import tf_cnn
 from benchmarks.real_pictures import read_labels
 from digits import UserError
-from digits.experiment import recorded
+from digits.experiment import flags, recorded
 from digits.labels import Labelled
 from digits.model import model_file
 from digits.reading.pipeline import load_networks
@@ -75,7 +75,7 @@ def parse_args(argv=None):
     """Return the parsed command line."""
     parser = cli.parser(__doc__)
     parser.add_argument("folder", metavar="FOLDER", help="labelled real pictures")
-    parser.add_argument("--seed", type=int, default=0, metavar="N", help="random seed")
+    flags.add_seed_flag(parser)
     parser.add_argument(
         "--record",
         action="store_true",

@@ -1,8 +1,8 @@
-"""What two or more scripts share. Imports no TensorFlow, Keras or scikit-learn."""
+"""The suite's modules. This one imports no TensorFlow, Keras or scikit-learn."""
 
 import os
 
-__version__ = "1.0.0"
+__version__ = "1.1.0.dev0"
 
 # With four channels of 16 bits, such a picture takes 400 MB once decoded.
 LARGEST_PICTURE = 50_000_000  # pixels

@@ -1,3 +1,4 @@
+import errno
 import json
 from pathlib import Path
 
@@ -69,6 +70,7 @@ OTHERS = [
     '{"label": 3}\n',
     '{"file": "a.png"}\n',
     '{"file": 7, "rows": []}\n',
+    '{"file": "\\ud800", "rows": []}\n',
     "one name, no newline",
     '{"label": 3}',
 ]
@@ -103,6 +105,17 @@ def test_a_file_that_cannot_be_opened(tmp_path):
 def test_only_files_are_opened(tmp_path):
     refusal = pytest.raises(UserError, match="appended to: not a regular file")
     with refusal, appended.opened("/dev/null", ("",)):
+        pass
+
+
+@pytest.mark.skipif(appended.fcntl is None, reason="Windows has no locks of files")
+def test_a_file_that_cannot_be_locked(tmp_path, monkeypatch):
+    def flock(*_):
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(appended.fcntl, "flock", flock)
+    refusal = pytest.raises(UserError, match="not locked: No locks available")
+    with refusal, appended.opened(tmp_path / "out.jsonl", ("",)):
         pass
 
 

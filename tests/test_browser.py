@@ -3,6 +3,7 @@ import socket
 import subprocess
 import time
 import urllib.parse
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -14,6 +15,7 @@ from digits import UserError, labels
 from digits.browser import app, corrections, guard
 from digits.model import model_file
 from digits.reading import formats, pipeline
+from digits.terminal import cli
 
 IMAGES = ROOT / "assets" / "images"
 PAGE = (IMAGES / "page.jpg").read_bytes()
@@ -181,13 +183,21 @@ def test_the_page_names_no_other_site():
         assert "<script>" not in text and "style=" not in text and "onclick" not in text
 
 
+def test_no_command_where_the_script_is_not_installed(client, monkeypatch):
+    monkeypatch.setattr(cli, "ROOT", Path("nowhere"))
+    answer = client.get("/corrections", headers=GOOD).json()
+    assert answer == {"count": 0, "command": None}
+
+
 def test_corrections_are_kept(client, tmp_path):
-    assert client.get("/corrections", headers=GOOD).json() == {"count": 0}
+    answer = client.get("/corrections", headers=GOOD).json()
+    script, arguments = str(ROOT / "tf_cnn.py"), "--own corrections --save_weights"
+    assert answer == {"count": 0, "command": f"python3 {script} {arguments} mine.hdf5"}
     for count, reading in enumerate(["12 3/45", ""], 1):
         answer = client.post(
             "/corrections", params={"reading": reading}, content=PAGE, headers=GOOD
         )
-        assert answer.json() == {"count": count}
+        assert answer.json()["count"] == count
     folder = tmp_path / "corrections"
     assert labels.read_table(folder) == [("000001.png", "12 3/45"), ("000002.png", "")]
     kept = cv2.imread(str(folder / "000001.png"))

@@ -34,18 +34,22 @@ def reading():
 
 
 def test_numbers_keep_leading_zeros(reading):
-    assert formats.numbers(reading) == [
-        ("007", 0.75, (0, 10, 28, 20), 0),
-        ("42", 0.9, (60, 10, 18, 20), 0),
+    first_row = [("007", 0.75, (0, 10, 28, 20), 0), ("42", 0.9, (60, 10, 18, 20), 0)]
+    assert formats.numbers(reading, signs=False) == [
+        *first_row,
         ("3", 0.9, (0, 50, 8, 20), 1),
         ("1", 0.9, (20, 50, 8, 20), 1),
     ]
+    with_signs = [*first_row, ("3.1", 0.9, (0, 50, 28, 20), 1)]
+    assert formats.numbers(reading, signs=True) == with_signs
+    reading = reading._replace(text=["007 - 42", "3.1 ="])  # no sign alone is a number
+    assert formats.numbers(reading, signs=True) == with_signs
 
 
 def test_csv_has_a_row_for_each_number(reading):
-    lines = [formats.csv_header(), *formats.as_csv(reading)]
+    lines = [formats.csv_header(), *formats.as_csv(reading, signs=True)]
     rows = list(csv.DictReader(lines))
-    assert [row["number"] for row in rows] == ["007", "42", "3", "1"]
+    assert [row["number"] for row in rows] == ["007", "42", "3.1"]
     assert rows[0] == {
         "file": "form, old.png",
         "page": "2",
@@ -62,15 +66,16 @@ def test_csv_has_a_row_for_each_number(reading):
 
 def test_csv_quotes_line_ends():
     found = Reading("a\nb.png", part="x\ry")
-    lines = [formats.csv_header(), *formats.as_csv(found)]
+    lines = [formats.csv_header(), *formats.as_csv(found, signs=False)]
     (row,) = csv.DictReader(io.StringIO("\n".join(lines), newline=""))
     assert (row["file"], row["part"]) == ("a\nb.png", "x\ry")
 
 
 def test_csv_has_a_row_of_a_page_without_a_number():
-    (line,) = formats.as_csv(Reading("blank.png"))
+    (line,) = formats.as_csv(Reading("blank.png"), signs=False)
     assert line == "blank.png,1,,,,,,,,"
-    assert formats.as_csv(Reading("gone.png", error="no such file")) == []
+    failed = Reading("gone.png", error="no such file")
+    assert formats.as_csv(failed, signs=False) == []
 
 
 def test_text(reading):

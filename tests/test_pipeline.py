@@ -284,19 +284,18 @@ def test_other_28x28_pictures_are_no_mnist_images(seven):
 
 
 @pytest.mark.parametrize(
-    ("bars", "confidence", "threshold"),
+    ("bars", "confidence"),
     [
-        (LONE_BAR, SURE - 0.01, 0.5),
-        (LONE_BAR, 0.985, 0.99),
-        (TWO_BARS, 1.0, 0.5),
-        ([], 1.0, 0.5),
+        (LONE_BAR, SURE - 0.01),
+        (TWO_BARS, 1.0),
+        ([], 1.0),
     ],
-    ids=["unsure", "below the threshold", "two regions", "no region"],
+    ids=["unsure", "two regions", "no region"],
 )
-def test_the_reader_reads_all_else(bars, confidence, threshold):
+def test_the_reader_reads_all_else(bars, confidence):
     reader = FakeReader(written("8", confidence=0.995), SHAPE)
     networks = Networks(FakeClassifier((3, confidence)), reader)
-    reading = reading_of(with_bars(*bars), networks, threshold)
+    reading = reading_of(with_bars(*bars), networks)
     assert reading.rows == ["8"]
     (found,) = reading.digits
     assert found.box == (60, 100, 20, 30)
@@ -320,6 +319,8 @@ def test_a_sure_region_is_read_at_its_own_threshold():
     for threshold in (0, 0.5, 0.984):
         reading = reading_of(with_bars(*LONE_BAR), networks, threshold)
         assert reading.rows == ["3"] and reading.digits[0].box == LONE_BAR[0]
+    reading = reading_of(with_bars(*LONE_BAR), networks, 0.99)  # left out, not replaced
+    assert not reading.digits and reading.unsure == [list(LONE_BAR[0])]
 
 
 @pytest.mark.parametrize(

@@ -94,7 +94,6 @@ class Overconfident:
         self.layers = [dense]
 
     def predict(self, pixels, batch_size, verbose):
-        assert not training
         return self.layers[-1](self.answers[np.asarray(pixels[:, 0, 0, 0], int)])
 
 

@@ -569,7 +569,8 @@ def test_training_a_reader(monkeypatch, capsys, tmp_path):
     for name in ("PIECES", "HELD_OUT"):
         monkeypatch.setattr(reader, name, 1)
     monkeypatch.setattr(reader, "FROM_SCRATCH", reader.FROM_SCRATCH._replace(epochs=1))
-    assert tf_cnn.main([*SMALL, "--seed", "3", "--output_dir", "out"]) == 0
+    flags = ["--save_weights", "tf_cnn.hdf5", "--seed", "3", "--output_dir", "out"]
+    assert tf_cnn.main([*SMALL, *flags]) == 0
     score, saved, _ = capsys.readouterr().out.splitlines()
     assert score.startswith("Reader: ") and "digits on held-out pages" in score
     assert saved.startswith("saved tf_cnn.hdf5; ")
@@ -641,6 +642,7 @@ def test_a_reader_may_only_be_scored(trained_already, tmp_path):
         (["--own", "x", "--reader"], "--own and --reader exclude each other"),
         (["--own", "x", "--epochs", "2"], "--own trains no new digit networks: drop"),
         (["--own", "x", "--dataset", "sklearn_digits"], "drop --dataset"),
+        (["--reader", "1"], "--reader 1 needs --save_weights FILE"),
         (["--own", "x"], "--own needs --save_weights FILE"),
         (["--own", ""], "--own needs --save_weights FILE"),
         (["--force"], "--force needs --own FOLDER"),
@@ -657,11 +659,11 @@ def test_what_a_reader_is_added_to_is_read_before_training(
     keras_model, trained_already, capsys
 ):
     for path, message in (
-        (str(keras_model), "a reader is only added to what tf_cnn.py saved"),
+        (str(keras_model), "tf_cnn.py did not save it"),
         ("gone.hdf5", "no such model file"),
         (str(ROOT / "README.md"), "not an HDF5 file"),
     ):
-        assert tf_cnn.main([*SMALL, "--start", path]) == 1
+        assert tf_cnn.main([*SMALL, "--start", path, "-w", "my.hdf5"]) == 1
         out, err = capsys.readouterr()
         assert err.startswith(f"error: {path}: {message}") and not out
         assert err.count("\n") == 1

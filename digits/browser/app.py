@@ -31,9 +31,11 @@ from digits import UserError, __version__, labels
 from digits.browser import corrections, guard
 from digits.reading import formats, pipeline
 from digits.reading.result import Reading
+from digits.terminal import cli
 
 PAGE = Path(__file__).parent / "page"
 CORRECTIONS = Path("corrections")
+LEARN = "tf_cnn.py", "--own", CORRECTIONS, "--save_weights", "mine.hdf5"
 DISPLAYS = {"DISPLAY", "WAYLAND_DISPLAY"}  # of a desktop on Linux
 PICTURE = {
     "requestBody": {
@@ -130,8 +132,11 @@ def application(networks: pipeline.Networks, token: str, host: str) -> FastAPI:
 
     @app.get("/corrections")
     def count() -> dict[str, Any]:
-        """Tell how many corrections were kept."""
-        return {"count": len(labels.read_table(CORRECTIONS))}
+        """Tell how many corrections were kept, and the command that learns them.
+
+        The command is null where the script is not installed.
+        """
+        return _kept(len(labels.read_table(CORRECTIONS)))
 
     @app.post("/corrections", openapi_extra=PICTURE)
     async def correct(
@@ -148,10 +153,17 @@ def application(networks: pipeline.Networks, token: str, host: str) -> FastAPI:
         )
         if first.picture is None:
             raise UserError(first.error or "no picture")
-        return {"count": corrections.add(CORRECTIONS, first.picture, reading)}
+        return _kept(corrections.add(CORRECTIONS, first.picture, reading))
 
     app.mount("/page", StaticFiles(directory=PAGE))
     return app
+
+
+def _kept(count):
+    """Return what /corrections tells."""
+    is_installed = (cli.ROOT / LEARN[0]).exists()
+    command = cli.command_of(*LEARN) if is_installed else None
+    return {"count": count, "command": command}
 
 
 def _as_json(reading, top, picture):

@@ -7,6 +7,8 @@ one is known. Its array HEAD is the text that digits.experiment.run_head checks.
 import hashlib
 import io
 import json
+import re
+import shutil
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -22,11 +24,24 @@ FOLDER = "unfinished"
 PREFIX = "checkpoint-"
 LARGEST = 4 << 30  # bytes of a checkpoint, or of what is kept beside it
 HEAD = "head"  # the array whose text says what a checkpoint is of
+# The names of what a run keeps: the folders are those of networks on a Dask cluster.
+NAMES = re.compile(rf"{PREFIX}\d+|pages|renderings|network \d+|\..+\.partial")
 
 
 def paths(folder: Path) -> list[Path]:
     """Return the checkpoints in a folder, the newest first."""
     return sorted(folder.glob(PREFIX + "*"), reverse=True)
+
+
+def clear(folder: Path) -> None:
+    """Delete the folder of a run; raise UserError if it has anything else."""
+    others = [path for path in folder.glob("*") if not NAMES.fullmatch(path.name)]
+    if others:
+        raise UserError(
+            f"{others[0]}: no run made it, and runs delete this folder: move it, or "
+            "choose another --output_dir"
+        )
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 def newest(

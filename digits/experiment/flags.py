@@ -1,14 +1,11 @@
 """The flags that the scripts share: the same name for the same thing."""
 
-import shlex
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
 from digits import mnist
-from digits.terminal import files
-from digits.terminal.cli import number
+from digits.terminal import cli, files
 
-ROOT = Path(__file__).resolve().parents[2]
 # Names that tf.nn and Keras know, with the same defaults, and that tf2onnx exports. It
 # does not export the exact gelu (Erfc).
 ACTIVATIONS = [
@@ -53,7 +50,7 @@ def add_data_flags(parser: ArgumentParser, output_dir: str) -> None:
 
 def add_network_flags(parser: ArgumentParser, *, epochs: int, batch_size: int) -> None:
     """Add the flags of a network's shape and training, with these defaults."""
-    width, count = number(int, 1, 4096), number(int, 1, 10_000)
+    width, count = cli.number(int, 1, 4096), cli.number(int, 1, 10_000)
     parser.add_argument(
         "--filters",
         type=width,
@@ -104,7 +101,7 @@ def add_seed_flag(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--seed",
         # An ensemble's networks have this seed and the next ones; all fit into 32 bits.
-        type=number(int, 0, 10**9),
+        type=cli.number(int, 0, 10**9),
         metavar="N",
         default=0,
         help="random seed",
@@ -166,15 +163,10 @@ def check_destinations(args: Namespace, file: str | Path | None) -> Path:
     return folder
 
 
-def command_of(script: str, *arguments: str | Path) -> str:
-    """Return a command line that runs a script of the repository from where one is."""
-    script = script if Path.cwd() == ROOT else str(ROOT / script)
-    return shlex.join(["python3", script, *map(str, arguments)])
-
-
 def saved_text(path: str | Path, script: str, *arguments: str | Path) -> str:
     """Return the message about a file that was saved, with a command that reads it.
 
     script: its path in the repository; arguments: those of the command.
     """
-    return f"saved {path}; read a picture with it:\n  {command_of(script, *arguments)}"
+    command = cli.command_of(script, *arguments)
+    return f"saved {path}; read a picture with it:\n  {command}"

@@ -181,7 +181,7 @@ class Run(Training):
         for one, handler in self._handlers.items():
             signal.signal(one, handler)
         is_in_vain = self._is_untried and isinstance(error, Exception)
-        if kind is None:
+        if kind is None and self._number:
             shutil.rmtree(self.folder, ignore_errors=True)
         elif self._number and checkpoint.paths(self.folder) and not is_in_vain:
             command = resuming(self.summary["script"], self.folder.parent)
@@ -267,7 +267,7 @@ class Run(Training):
         for name, variables in self._tracked.items():
             arrays[name] = [np.asarray(variable.numpy()) for variable in variables]
         if not self._number:  # what another run has left is of no use
-            shutil.rmtree(self.folder, ignore_errors=True)
+            checkpoint.clear(self.folder)
         self._number += 1
         try:
             name = f"{checkpoint.PREFIX}{self._number:08d}"

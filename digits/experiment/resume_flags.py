@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from digits import UserError
-from digits.experiment import checkpoint, flags, run_head
-from digits.terminal.cli import number
+from digits.experiment import checkpoint, run_head
+from digits.terminal import cli
 
 RUN_FLAGS = {"resume", "restart", "output_dir"}
 # Those that a resumed run may change.
@@ -28,7 +28,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--checkpoint_seconds",
-        type=number(float, 0, 86_400),
+        type=cli.number(float, 0, 86_400),
         metavar="S",
         default=60.0,
         help="seconds between checkpoints (0: after each step); one more follows each "
@@ -38,7 +38,7 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 def resuming(script: str, folder: Path) -> str:
     """Return the command that resumes a script's run; folder: its --output_dir."""
-    return flags.command_of(script, "--resume", "--output_dir", folder)
+    return cli.command_of(script, "--resume", "--output_dir", folder)
 
 
 def parse(

@@ -60,8 +60,10 @@ def opened(
         if fcntl:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError as error:
+            except BlockingIOError as error:
                 raise UserError(f"{path}: another call writes to it") from error
+            except OSError as error:
+                raise UserError(f"{path}: not locked: {error.strerror}") from error
         with open(path, "rb") as lines:
             answered = _whole(lines, path, first_parts)
         yield file, answered
@@ -112,11 +114,19 @@ def _answer(line, path) -> dict[str, Any]:
         answer = json.loads(line)
     except ValueError:
         answer = None
-    if not (isinstance(answer, dict) and isinstance(answer.get("file"), str)):
+    if not (isinstance(answer, dict) and _is_name(answer.get("file"))):
         raise _other_lines(path)
     if "rows" not in answer and "error" not in answer:
         raise _other_lines(path)
     return answer
+
+
+def _is_name(value):
+    try:
+        os.fsencode(value)
+    except (TypeError, UnicodeEncodeError):
+        return False
+    return True
 
 
 def _other_lines(path):

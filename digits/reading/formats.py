@@ -28,9 +28,9 @@ COLUMNS = (
 class Number(NamedTuple):
     """One number of a row: digits without a space between them.
 
-    text: its digits, with leading zeros; confidence: that of the least certain digit, 0
-    to 1; box: around all of them, in pixels of the file's upright picture; row: counted
-    from 0 at the top.
+    text: its digits, with leading zeros, and its signs if wanted; confidence: that of
+    the least certain digit, 0 to 1; box: around all digits, in pixels of the file's
+    upright picture; row: counted from 0 at the top.
     """
 
     text: str
@@ -39,14 +39,18 @@ class Number(NamedTuple):
     row: int
 
 
-def numbers(reading: Reading) -> list[Number]:
-    """Return the numbers of a Reading, in reading order."""
+def numbers(reading: Reading, signs: bool) -> list[Number]:
+    """Return the numbers of a Reading, in reading order.
+
+    signs: whether they belong to numbers (3.14) or part them (3, 14).
+    """
     digits, found = iter(reading.digits), []
-    for index, row in enumerate(reading.rows):
+    for index, row in enumerate(reading.text if signs else reading.rows):
         for text in row.split():
-            own = [next(digits) for _ in text]
-            least = min(digit.confidence for digit in own)
-            found.append(Number(text, least, _around(own), index))
+            own = [next(digits) for character in text if character.isdigit()]
+            if own:  # no sign alone
+                least = min(digit.confidence for digit in own)
+                found.append(Number(text, least, _around(own), index))
     return found
 
 
@@ -106,17 +110,17 @@ def csv_header() -> str:
     return _csv_line(COLUMNS)
 
 
-def as_csv(reading: Reading) -> list[str]:
+def as_csv(reading: Reading, signs: bool) -> list[str]:
     """Return a line for each number, and a line without one for a page that has none.
 
-    Of an error there is none: stderr tells it.
+    Of an error there is none: stderr tells it. signs: as `numbers` takes it.
     """
     if reading.error:
         return []
     page = reading.file, reading.page, reading.part
     return [
         _csv_line([*page, n.row, n.text, round(n.confidence, 4), *n.box])
-        for n in numbers(reading)
+        for n in numbers(reading, signs)
     ] or [_csv_line([*page, *[""] * (len(COLUMNS) - len(page))])]
 
 

@@ -128,8 +128,8 @@ def read_pictures(
             only = next(classified) if region else None
             if reading.error:
                 yield reading
-            elif only and _suffices(reading.picture, only, checking, least):
-                yield _with_marks(reading, _as_marks([only]))
+            elif only and _suffices(reading.picture, only, checking):
+                yield _with_confident(reading, _as_marks([only]), least)
             elif single:
                 yield _with_only_digit(reading, networks)
             else:
@@ -172,16 +172,12 @@ def _is_wide(picture):
     return picture is not None and picture.shape[1] > WIDE * picture.shape[0]
 
 
-def _suffices(picture, only: Classified, reader, threshold):
+def _suffices(picture, only: Classified, reader):
     """Tell whether the digit networks' answer about a picture's only Region counts.
 
     reader: it may take the region for another mark; None if it is not asked.
     """
-    return (
-        only.confidence >= threshold
-        and _is_sure(picture, only)
-        and not _is_other(picture, only, reader)
-    )
+    return _is_sure(picture, only) and not _is_other(picture, only, reader)
 
 
 def _is_sure(picture, only: Classified):
@@ -223,33 +219,31 @@ def _read(reading, only, networks, threshold, may_be_turned):
     if networks.reader is None:
         regions = _regions(reading.picture)
         marks = _as_marks(classify(regions, networks.classifier))
-        return _with_marks(reading, _confident(marks, threshold))
+        return _with_confident(reading, marks, threshold)
     view = views.best_view(reading.picture, networks.reader, may_be_turned)
     if _is_wide(reading.picture) and len(view.marks.likely.boxes) < 2:
         lone = _lone_region(reading.picture)
         only = classify([lone], networks.classifier)[0] if lone else None
-        if only and _suffices(reading.picture, only, networks.reader, threshold):
-            return _with_marks(reading, _as_marks([only]))
+        if only and _suffices(reading.picture, only, networks.reader):
+            return _with_confident(reading, _as_marks([only]), threshold)
     upright = views.turned(reading.picture, view.turned)
     found = in_context(view.marks)
     if not (only and _is_sure(reading.picture, only)):  # else it has overruled them
         may_be_none = bool(only and only.is_surely_none and not _is_small(upright))
         found = reconsidered(upright, found, networks.classifier, may_be_none)
-    marks = _confident(found, threshold)
-    unsure = found.are_digits & (found.presence >= UNSURE)
-    unsure = found.chosen(unsure & (found.confidences < threshold)).boxes
-    if only and not len(marks.boxes) and _is_small(reading.picture):
-        view, upright = views.View(_as_marks([only])), reading.picture
-        unsure = unsure[:0]
-        marks = _confident(view.marks, threshold)
-    reading = reading._replace(
-        turned=view.turned, picture=upright, unsure=unsure.tolist()
-    )
-    return _with_marks(reading, marks)
+    is_read = (found.confidences >= threshold).any()
+    if only and not is_read and _is_small(reading.picture):
+        return _with_confident(reading, _as_marks([only]), threshold)
+    reading = reading._replace(turned=view.turned, picture=upright)
+    return _with_confident(reading, found, threshold)
 
 
-def _confident(marks: Marks, threshold) -> Marks:
-    return marks.chosen(marks.confidences >= threshold)
+def _with_confident(reading, marks: Marks, threshold):
+    """Return a Reading of Marks of at least that confidence, and of unsure digits."""
+    is_read = marks.confidences >= threshold
+    unsure = marks.are_digits & (marks.presence >= UNSURE) & ~is_read
+    reading = reading._replace(unsure=marks.chosen(unsure).boxes.tolist())
+    return _with_marks(reading, marks.chosen(is_read))
 
 
 def _with_only_digit(reading, networks):

@@ -5,10 +5,13 @@ import errno
 import functools
 import io
 import os
+import shlex
 import sys
+from pathlib import Path
 
 from digits import UsageError, UserError, __version__
 
+ROOT = Path(__file__).resolve().parents[2]  # of the repository
 FULL_DISK = errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO
 
 
@@ -23,6 +26,12 @@ def number(kind, low, high):
 
     parse.__name__ = kind.__name__  # argparse names it when the text is no number
     return parse
+
+
+def command_of(script: str, *arguments: str | Path) -> str:
+    """Return a command line that runs a script of the repository from where one is."""
+    script = script if Path.cwd() == ROOT else str(ROOT / script)
+    return shlex.join(["python3", script, *map(str, arguments)])
 
 
 def add_dask_flag(parser, text):

@@ -14,20 +14,18 @@ import threading
 import uuid
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import CancelledError
-from pathlib import Path
 from typing import Any
 
 import cv2
 
 from digits import UserError, __version__
-from digits.terminal import pool
+from digits.terminal import cli, pool
 from digits.terminal.lazy import LazyModule
 
 INSTALL = 'pip install "dask[distributed]"'
 dask = LazyModule("dask", INSTALL)
 distributed = LazyModule("distributed", INSTALL)
 
-ROOT = Path(__file__).resolve().parents[2]
 LOCAL = "local"
 TIMEOUT = "5s"  # for the scheduler to answer
 WORKER = {"lock": threading.Lock(), "begun": ""}  # what each worker keeps
@@ -85,7 +83,7 @@ def _check_versions(client, address):
     if found != {__version__}:
         raise UserError(
             f"{address}: its scheduler or a worker has not this version of the suite; "
-            f"start them with PYTHONPATH={ROOT}"
+            f"start them with PYTHONPATH={cli.ROOT}"
         )
 
 
@@ -147,11 +145,17 @@ class Cluster:
 
 
 def _work(run, folder, start, arguments, work, chunk):
-    """Return work(chunk), on a worker that has called start(*arguments) for the run."""
-    with WORKER["lock"], contextlib.chdir(folder):
-        if WORKER["begun"] != run:
-            cv2.setNumThreads(1)  # as a pool's processes, workers share the cores
-            if start:
-                start(*arguments)
-            WORKER["begun"] = run
-        return work(chunk)
+    """Return work(chunk), on a worker that has called start(*arguments) for the run.
+
+    Raises UserError instead of OSError, which means that the cluster is gone.
+    """
+    try:
+        with WORKER["lock"], contextlib.chdir(folder):
+            if WORKER["begun"] != run:
+                cv2.setNumThreads(1)  # as a pool's processes, workers share the cores
+                if start:
+                    start(*arguments)
+                WORKER["begun"] = run
+            return work(chunk)
+    except OSError as error:
+        raise UserError(f"on a Dask worker: {error}") from error

@@ -102,8 +102,10 @@ def _check_start(parser, args):
         if getattr(args, name) != parser.get_default(name):
             flag = "--own" if learns_own else "--reader"
             parser.error(f"{flag} trains no new digit networks: drop --{name}")
-    if learns_own and args.save_weights is None:
-        parser.error("--own needs --save_weights FILE")
+    saves = learns_own or (args.reader and args.save_model)
+    if saves and args.save_weights is None:  # the default file has digit networks
+        flag = "--own" if learns_own else "--reader 1"
+        parser.error(f"{flag} needs --save_weights FILE")
 
 
 def _check_teacher(parser, args):

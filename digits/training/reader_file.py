@@ -69,7 +69,7 @@ def read_networks(path: str | Path) -> dict[str, Any]:
     """
     graph, attributes = model_file.read(path)
     if attributes.get("script") != SCRIPT:
-        raise UserError(f"{path}: a reader is only added to what {SCRIPT} saved")
+        raise UserError(f"{path}: {SCRIPT} did not save it; --start needs such a file")
     with model_file.open_hdf5(path) as file:
         quick = model_file.read_bytes(file, model_file.QUICK)
     return {

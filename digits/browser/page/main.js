@@ -86,12 +86,13 @@ async function keepCorrection() {
   }
 }
 
-// Say how many corrections there are.
-function tell({ count }) {
+// Say how many corrections there are, and the command that learns them, if any does.
+function tell({ count, command }) {
   const noun = count === 1 ? "correction" : "corrections";
   find("kept").textContent = count ? `${count} ${noun} in corrections/.` : "";
-  find("learn").hidden = count === 0;
-  if (count >= ENOUGH) showCommand();
+  find("learn").hidden = count === 0 || !command;
+  find("command").querySelector("code").textContent = command;
+  if (count >= ENOUGH && command) showCommand();
 }
 
 // Show the command that learns the corrections.
