@@ -192,7 +192,7 @@ def training_block():
         f"That is {100 * step['share']:.0f} % of what a {step['matrix_side']}x"
         f"{step['matrix_side']} float32 matrix product reaches in the same run. A "
         f"checkpoint takes {step['checkpoint']['milliseconds']:.0f} ms, "
-        f"{step['checkpoint']['share']:.2%} of an epoch.\n\n"
+        f"{100 * step['checkpoint']['share']:.2f} % of an epoch.\n\n"
         f"`CNN_MNIST.py --target_accuracy 99` reaches 99 % of the validation images "
         f"after {quick['seconds']:.1f} s of training, {ratio:.2f} times the "
         f"{example['seconds_to_target']:.0f} s of [Keras's own example]"
@@ -340,7 +340,7 @@ def own_hand_block():
 
 def others_cells(facts):
     """Return how other pictures are read, given what FineTuner.others_read returns."""
-    return [str(facts["mnist_errors"]), f"{facts['pages_right']:.1%}"]
+    return [str(facts["mnist_errors"]), f"{100 * facts['pages_right']:.1f} %"]
 
 
 def model_block():

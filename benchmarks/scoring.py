@@ -18,7 +18,7 @@ OURS = "load_model.py"
 # is no digit. No digit: none was read although there are some; wrong count: too few or
 # too many; wrong digit: as many as there are; false digit: some although there is none.
 OUTCOMES = ("right", "no digit", "wrong count", "wrong digit", "false digit")
-SURE = 0.99  # confidence from which a digit should be right in 99.5 % of cases
+SURE = 0.99  # confidence from which a digit counts as sure
 # Some labels of this folder are wrong: it cannot tell whether sure digits are right.
 WRONG_LABELS = "amounts"
 

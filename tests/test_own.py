@@ -125,7 +125,7 @@ def gates(tmp_path):
 @pytest.fixture
 def briefly(monkeypatch):
     """Little is learned and compared, and of 12 pictures 3 are held out."""
-    of_many = fine_tuner.Course(image_steps=30, steps=30, rate=6e-4)
+    of_many = fine_tuner.OwnCourse(image_steps=30, steps=30, rate=6e-4)
     for name, value in {"OF_MANY": of_many, "MANY": 12}.items():
         monkeypatch.setattr(own, name, value)
     settings = {"OTHERS": 500, "HELD_OUT": 60, "CHECKED_IMAGES": 200, "PIECES": 300}
@@ -208,7 +208,7 @@ def test_the_same_seed_gives_the_same_networks(real_mnist, gates, briefly):
     values = []
     for _ in range(2):
         tuner = fine_tuner.FineTuner(model_file.SHIPPED, args, *networks)
-        trained = tuner.learn(list(found.values()), fine_tuner.Course(3, 3, 6e-4))
+        trained = tuner.learn(list(found.values()), fine_tuner.OwnCourse(3, 3, 6e-4))
         of_digits = [v.numpy() for v in trained.ensemble.variables.values()]
         values.append([*of_digits, *trained.reader.get_weights()])
     for one, other in zip(*values, strict=True):

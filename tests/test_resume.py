@@ -153,6 +153,17 @@ def test_checkpoints_that_are_all_damaged_stay(content, resumes, capsys):
         assert os.listdir("out/unfinished") == ["checkpoint-00000001"]
 
 
+def test_a_folder_of_the_same_name_stays():
+    Path("out/unfinished").mkdir(parents=True)
+    Path("out/unfinished/novel.txt").write_text("Chapter 1")
+    refusal = pytest.raises(UserError, match=r"novel\.txt: no run made it")
+    with refusal, run_of() as run:
+        run.keep()
+    with run_of():  # that trains nothing
+        pass
+    assert os.listdir("out/unfinished") == ["novel.txt"]
+
+
 def test_a_file_that_is_no_checkpoint_is_named(tmp_path, capsys):
     def head(number, text):
         arrays = {checkpoint.HEAD: [np.array(text)]}

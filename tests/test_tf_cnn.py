@@ -678,7 +678,7 @@ def test_results_stay_where_a_reader_is_not_saved(
 ):
     graphs = {"reader": bytes((64 << 20) + 1)}
     monkeypatch.setattr(reader_file, "graphs_of", lambda *_: graphs)
-    assert tf_cnn.main(SMALL) == 1
+    assert tf_cnn.main([*SMALL, "-w", "my.hdf5"]) == 1
     assert "not written: its graph" in capsys.readouterr().err
     assert (tmp_path / "output" / "tf_cnn" / "results.json").exists()
-    assert not (tmp_path / "tf_cnn.hdf5").exists()
+    assert not (tmp_path / "my.hdf5").exists()

@@ -121,8 +121,9 @@ def application(networks: pipeline.Networks, token: str, host: str) -> FastAPI:
         """Read a picture: an object for each page, as load_model.py --json prints it.
 
         Of a file with more pages, the first `pages` are read. Without `turn`, the
-        picture is upright as it is. With `picture`, each object has the upright page as
-        it was read, as a data URL.
+        picture is upright as it is. With `picture`, each object also has the upright
+        page as it was read, as a data URL, and `scale`: how many pixels of the file one
+        of its pixels is wide.
         """
         content = await guard.body_of(request)
         readings = await run_in_threadpool(

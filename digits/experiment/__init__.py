@@ -1,1 +1,1 @@
-"""Flags that training scripts and baselines share, and what they report."""
+"""The runs of training scripts: flags, results, checkpoints and resuming."""

@@ -48,11 +48,11 @@ SHARES = 1.0, 0.8, 0.6, 0.3, 0.0  # of the way from former to learned weights
 CHECKED_IMAGES = 2_000  # MNIST's, which choose one of SHARES for a digit network …
 HIGHER_LOSS = 1.01  # … by its loss, so many times as high at most
 WORSE_PAGES = 0.003  # share of the digits of held-out pages, at most; it chooses, too
-OWN = 5  # of what is drawn: no seed of renderings or of the reader's pages
+DRAWN = 5  # of the seed of all that is drawn: other than in training
 
 
-class Course(NamedTuple):
-    """How networks learn.
+class OwnCourse(NamedTuple):
+    """How networks learn pictures of one's own.
 
     image_steps: of each digit network; steps and rate: of the reader, the rate at its
     peak; share: how far the reader goes of the way to what it has learned; None goes as
@@ -64,9 +64,9 @@ class Course(NamedTuple):
     rate: float
     share: float | None = None
 
-    def of_half(self, share: float) -> "Course":
+    def of_half(self, share: float) -> "OwnCourse":
         """Return that of half the pictures, which sees each as often, with a share."""
-        return Course(self.image_steps // 2, self.steps // 2, self.rate, share)
+        return OwnCourse(self.image_steps // 2, self.steps // 2, self.rate, share)
 
 
 class Trained(NamedTuple):
@@ -117,12 +117,12 @@ class FineTuner:
     def images(self) -> np.ndarray:
         """MNIST's images (N, 28, 28) uint8 that are learned beside, and renderings."""
         images, labels = (part[:RENDERED] for part in self.others)
-        return with_renderings(images, labels, [[self.seed, OWN]])[0]
+        return with_renderings(images, labels, [[self.seed, DRAWN]])[0]
 
     @functools.cached_property
     def pages(self) -> np.ndarray:
         """Synthetic pieces (PIECES, HEIGHT, WIDTH) uint8 that are learned beside."""
-        return self._pages(*self.others, PIECES, OWN)[0]
+        return self._pages(*self.others, PIECES, DRAWN)[0]
 
     @functools.cached_property
     def answers(self) -> np.ndarray:
@@ -151,7 +151,7 @@ class FineTuner:
         ensemble.temperature = network_file.temperature_of(self.path, attributes)
         return Trained(ensemble, reader_file.restore(self.path))
 
-    def learn(self, examples: Sequence[Example], course: Course) -> Trained:
+    def learn(self, examples: Sequence[Example], course: OwnCourse) -> Trained:
         """Return the networks of the file, after they have learned examples.
 
         Of other pictures they learn the answers that they gave before (Li & Hoiem,

@@ -39,8 +39,10 @@ LOADING_ERRORS = (
 
 
 def kind_of(path: str | Path) -> str | None:
-    """Return what Keras wrote to the file at `path`: ARCHIVE, or what
-    model_file.keras_kind says. Raises UserError when it is no file of Keras's kinds.
+    """Return which kind of file Keras wrote to `path`.
+
+    That is ARCHIVE, or what model_file.keras_kind says. Raises UserError when it is no
+    file of Keras's kinds.
     """
     if model_file.is_archive(path):
         return ARCHIVE

@@ -17,13 +17,13 @@ from digits.labels import Labelled
 from digits.reading.pipeline import THRESHOLD, Networks, load_networks, read_pictures
 from digits.terminal import files
 from digits.training import device, network_file, own_pictures, reader_file
-from digits.training.fine_tuner import Course, FineTuner
+from digits.training.fine_tuner import OwnCourse, FineTuner
 from digits.training.network_flags import MORE_ERRORS
 
 MANY = 20  # pictures of which a part is held out; of fewer, each half in turn
 ONE_IN = 4  # one picture in so many is held out
-OF_MANY = Course(image_steps=60, steps=200, rate=6e-4)
-OF_FEW = Course(image_steps=60, steps=40, rate=2e-4)
+OF_MANY = OwnCourse(image_steps=60, steps=200, rate=6e-4)
+OF_FEW = OwnCourse(image_steps=60, steps=40, rate=2e-4)
 
 Facts = dict[str, dict[str, float]]
 
@@ -96,7 +96,7 @@ def _save(path, tuner, trained, graphs, summary):
     )
 
 
-def course_of(count: int) -> Course:
+def course_of(count: int) -> OwnCourse:
     """Return how networks learn a count of pictures."""
     return OF_MANY if count >= MANY else OF_FEW
 
