@@ -155,7 +155,7 @@ def test_checkpoints_that_are_all_damaged_stay(content, resumes, capsys):
 
 def test_a_folder_of_the_same_name_stays():
     Path("out/unfinished").mkdir(parents=True)
-    Path("out/unfinished/novel.txt").write_text("Chapter 1")
+    Path("out/unfinished/novel.txt").write_text("Chapter 1", encoding="utf-8")
     refusal = pytest.raises(UserError, match=r"novel\.txt: no run made it")
     with refusal, run_of() as run:
         run.keep()

@@ -17,7 +17,7 @@ from digits.labels import Labelled
 from digits.reading.pipeline import THRESHOLD, Networks, load_networks, read_pictures
 from digits.terminal import files
 from digits.training import device, network_file, own_pictures, reader_file
-from digits.training.fine_tuner import OwnCourse, FineTuner
+from digits.training.fine_tuner import FineTuner, OwnCourse
 from digits.training.network_flags import MORE_ERRORS
 
 MANY = 20  # pictures of which a part is held out; of fewer, each half in turn
