@@ -19,7 +19,7 @@ from digits.model.calibration import negative_log_likelihood
 from digits.model.classifier import NO_DIGIT_LABEL, Classifier
 from digits.model.reader import Reader
 from digits.reading.pipeline import Networks
-from digits.synthesis.pages import pieces
+from digits.synthesis.pages import NOTHING, pieces
 from digits.synthesis.render import with_renderings
 from digits.terminal.progress import Progress
 from digits.training import (
@@ -125,11 +125,6 @@ class FineTuner:
         return self._pages(*self.others, PIECES, DRAWN)[0]
 
     @functools.cached_property
-    def answers(self) -> np.ndarray:
-        """What the reader of the file answers to each of the pages."""
-        return self.former.reader.predict(self.pages[..., None], verbose=0)
-
-    @functools.cached_property
     def held_out(self) -> tuple[np.ndarray, np.ndarray]:
         """Pieces and their marks that are scored before and after."""
         images, labels = self.dataset.validation_images, self.dataset.validation_labels
@@ -232,20 +227,20 @@ class FineTuner:
         own = own.reshape(steps, OWN_PIECES, *own.shape[1:])
         marks = marks.reshape(steps, OWN_PIECES, *marks.shape[1:])
         order = random.integers(len(self.pages), size=(steps, OTHER_PIECES))
+        nothing = np.full((OTHER_PIECES, *marks.shape[2:]), NOTHING, np.float32)
 
-        def loss_of(step_seed, pixels, marks, others, old):
-            pixels, others = (tf.cast(part, tf.float32) for part in (pixels, others))
-            pixels, marks = augmented(pixels, marks, step_seed)
-            answers = model(tf.concat([pixels, others], axis=0))
-            learned = reader_loss.loss_of(answers[:OWN_PIECES], marks)
+        def loss_of(step_seed, pixels, marks):
+            pixels, marks = augmented(tf.cast(pixels, tf.float32), marks, step_seed)
+            answers, old = model(pixels), self.former.reader(pixels[OWN_PIECES:])
+            learned = reader_loss.loss_of(answers[:OWN_PIECES], marks[:OWN_PIECES])
             return learned + FORMER_WEIGHT * reader_loss.distance(
                 answers[OWN_PIECES:], old
             )
 
         def batches():
             for step, chosen in enumerate(order):
-                others = self.pages[chosen, ..., None], self.answers[chosen]
-                yield own[step, ..., None], marks[step], *others
+                pictures = np.concatenate([own[step], self.pages[chosen]])
+                yield pictures[..., None], np.concatenate([marks[step], nothing])
 
         self._descend(
             "Reader",
