@@ -24,8 +24,11 @@ FOLDER = "unfinished"
 PREFIX = "checkpoint-"
 LARGEST = 4 << 30  # bytes of a checkpoint, or of what is kept beside it
 HEAD = "head"  # the array whose text says what a checkpoint is of
-# The names of what a run keeps: the folders are those of networks on a Dask cluster.
-NAMES = re.compile(rf"{PREFIX}\d+|pages|renderings|network \d+|\..+\.partial")
+# The names of what a run keeps, folders of networks on a Dask cluster among them; and
+# what macOS leaves where one has looked.
+NAMES = re.compile(
+    rf"{PREFIX}\d+|pages|renderings|network \d+|\..+\.partial|\.DS_Store"
+)
 
 
 def paths(folder: Path) -> list[Path]:
