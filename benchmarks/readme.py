@@ -261,7 +261,7 @@ def scale_block():
 
 
 FAULTS = "python3 benchmarks/faults.py"
-FINE = "read", "refused"  # what may become of a damaged file
+FINE = "read", "refused"  # as benchmarks.outcomes has it, which Windows cannot import
 
 
 def damaged_files(measured):
@@ -302,7 +302,7 @@ def survived_block():
     measured = recorded.read("faults", FAULTS)
     runs, lists = measured["runs"].values(), measured["soak"].values()
     damaged = damaged_files(measured).values()
-    files = sum(sum(found.values()) for found in damaged)
+    count = sum(sum(found.values()) for found in damaged)
     fine = sum(found.get(name, 0) for found in damaged for name in FINE)
     kills, same = (sum(run[name] for run in runs) for name in ("kills", "same"))
     pictures, missing = (
@@ -311,7 +311,7 @@ def survived_block():
     return (
         f"In tests, {sum(run['runs'] for run in runs)} training runs were killed "
         f"{kills} times at random and resumed;\n{same} ended with exactly the weights "
-        f"of an uninterrupted run. Of {files:,} damaged files, {fine:,}\nwere read or "
+        f"of an uninterrupted run. Of {count:,} damaged files, {fine:,}\nwere read or "
         f"refused with one line. Of {pictures:,} pictures in lists whose reading was\n"
         f"killed and resumed, {missing} are missing "
         "([docs/security.md](docs/security.md#what-is-tried))."
