@@ -138,7 +138,7 @@ def test_the_command_that_learns(page, tmp_path):
         playwright.expect(page.locator("#command")).to_be_visible(visible=is_shown)
         page.locator("#learn").click()
         playwright.expect(page.locator("#command")).to_contain_text(
-            "tf_cnn.py --own corrections --save_weights mine.hdf5"
+            f"python3 {ROOT / 'tf_cnn.py'} --own corrections --save_weights mine.hdf5"
         )
         playwright.expect(page.locator("#command")).to_be_visible()
 
