@@ -93,7 +93,8 @@ def is_light_on_dark(small: np.ndarray) -> bool:
     window = np.ones((2 * (_median_size(gray) // 8) + 1,) * 2)
     steps = cv2.morphologyEx(rough, cv2.MORPH_GRADIENT, window)
     difference[steps > STEP] = 0
-    return float((difference**3).sum()) > 0
+    # Not difference**3: NumPy takes a hundred times as long for that.
+    return float((difference * difference**2).sum()) > 0
 
 
 def missing_light(picture: np.ndarray, small: np.ndarray) -> np.ndarray:

@@ -118,9 +118,15 @@ def find_lines(mask: np.ndarray) -> tuple[float, np.ndarray]:
 
     rows: (K,) int, where the lines are in the mask sheared by `slope`.
     """
+    nothing = np.array([], int)
+    margin = max(2, round(MARGIN * mask.shape[1]))
+    inked = mask.any(axis=0)
+    reaches_margins = inked[:margin].any() and inked[-margin:].any()
+    if not reaches_margins or inked.mean() < COVERAGE:
+        return 0.0, nothing  # no slope can give a line
     thick = cv2.dilate(mask, np.ones((2, 1)))
     tries = 2 * round(STEEPEST * mask.shape[1] / DRIFT) + 1
-    best, best_slope, best_rows = 0.0, 0.0, np.array([], int)
+    best, best_slope, best_rows = 0.0, 0.0, nothing
     for slope in np.linspace(-STEEPEST, STEEPEST, tries).tolist():
         coverage = row_coverage(thick, slope)
         if coverage.max() < COVERAGE:
@@ -133,7 +139,6 @@ def find_lines(mask: np.ndarray) -> tuple[float, np.ndarray]:
         if score > best:
             best, best_slope, best_rows = score, slope, rows
     level = sheared(thick, best_slope)
-    margin = max(2, round(MARGIN * mask.shape[1]))
     ends = np.any(level[:, :margin], axis=1) & np.any(level[:, -margin:], axis=1)
     best_rows = best_rows[ends[best_rows]]
     if len(best_rows):
