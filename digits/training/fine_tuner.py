@@ -288,7 +288,7 @@ class FineTuner:
         )
         optimizer.build(variables)
 
-        @tf.function
+        @tf.function(autograph=False)  # there is nothing to convert, which takes long
         def learn(step_seed, *batch):
             with tf.GradientTape() as tape:
                 loss = loss_of(step_seed, *batch)

@@ -82,7 +82,7 @@ def fit(
     optimizer = muon(schedule, WEIGHT_DECAY, course.average_decay, NEWTON_SCHULZ_STEPS)
     optimizer.build(model.trainable_variables)
 
-    @tf.function
+    @tf.function(autograph=False)  # there is nothing to convert, which takes long
     def learn(pixels, marks, step_seed):
         pixels, marks = augmented(tf.cast(pixels, tf.float32), marks, step_seed)
         with tf.GradientTape() as tape:
