@@ -147,7 +147,7 @@ def test_checkpoints_that_are_all_damaged_stay(content, resumes, capsys):
         pass
     assert capsys.readouterr().err.count("damaged") == 2
     assert len(checkpoint.paths(Path("out/unfinished"))) == 2
-    Path("out/unfinished/pages").write_bytes(b"of another run")
+    Path("out/unfinished/pages.kept").write_bytes(b"of another run")
     with run_of(restart=True) as run:
         run.keep()
         assert os.listdir("out/unfinished") == ["checkpoint-00000001"]
@@ -309,7 +309,7 @@ def test_what_takes_long_is_made_once():
 
     assert kept() == 1
     assert kept(resume=True) == 1
-    path = Path("out/unfinished/pages")
+    path = Path("out/unfinished/pages.kept")
     path.write_bytes(path.read_bytes()[:-1])  # damaged: it is made again
     assert kept(resume=True) == 2
     assert kept(restart=True) == 3

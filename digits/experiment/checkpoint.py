@@ -24,10 +24,11 @@ FOLDER = "unfinished"
 PREFIX = "checkpoint-"
 LARGEST = 4 << 30  # bytes of a checkpoint, or of what is kept beside it
 HEAD = "head"  # the array whose text says what a checkpoint is of
+ENDING = ".kept"  # of other files that a run keeps beside its checkpoints
 # The names of what a run keeps, folders of networks on a Dask cluster among them; and
 # what macOS leaves where one has looked.
 NAMES = re.compile(
-    rf"{PREFIX}\d+|pages|renderings|network \d+|\..+\.partial|\.DS_Store"
+    rf"{PREFIX}\d+|.+{re.escape(ENDING)}|network \d+|\..+\.partial|\.DS_Store"
 )
 
 

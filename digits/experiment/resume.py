@@ -197,7 +197,7 @@ class Run(Training):
         """Return arrays that take long to make; a resumed run makes them only once."""
         if not self._number:
             self.keep()
-        path = self.folder / name
+        path = self.folder / (name + checkpoint.ENDING)
         with contextlib.suppress(*npz.DAMAGE):
             return checkpoint.read(path)[name]
         made = list(make())
