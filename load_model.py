@@ -343,8 +343,8 @@ def main(argv=None):
     if args.append is None:
         return read(args, read_parts)
     with contextlib.ExitStack() as stack:
-        opened = appended.opened(args.append, first_parts(read_parts))
-        file, answered = stack.enter_context(opened)
+        names = [part.name for part in read_parts]
+        file, answered = stack.enter_context(appended.opened(args.append, names))
         stack.enter_context(contextlib.redirect_stdout(file))
         return read(args, read_parts, answered)
 

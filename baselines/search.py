@@ -68,12 +68,16 @@ def _fit_grid(pipeline, grid, inputs, labels, count):
 def on_cluster(address: str | None) -> Iterator[None]:
     """Let joblib work on the Dask cluster of --dask, if an address is given.
 
-    Raises UserError when it does not answer.
+    Raises UserError when it does not answer, or fails.
     """
     if not address:
         yield
         return
-    with cluster.connected(address), joblib.parallel_config(backend="dask"):
+    with (
+        cluster.connected(address),
+        cluster.failures_told(),
+        joblib.parallel_config(backend="dask"),
+    ):
         yield
 
 

@@ -19,7 +19,9 @@ TABLE = "labels.csv"
 COLUMNS = "file", "reading"
 LARGEST = 4 << 20  # bytes of labels.csv: some hundred thousand pictures
 LONGEST = 1000  # characters of a reading
-NO_READING = "a reading has digits, spaces, and / between rows"  # a message
+NO_READING = (  # a message
+    f"a reading has digits, spaces, and / between rows, {LONGEST} characters at most"
+)
 READING = re.compile(r"[0-9]+( [0-9]+)*(/[0-9]+( [0-9]+)*)*|")
 
 

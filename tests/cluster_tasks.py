@@ -5,6 +5,7 @@ import signal
 
 from digits import UserError
 from digits.reading import many
+from digits.terminal import pool
 
 _read = many._read
 
@@ -23,6 +24,10 @@ def where(_):
 
 def refuse(name):
     raise UserError(f"{name}: no")
+
+
+def in_processes(numbers):
+    return list(pool.in_processes(begun, numbers, begin, ("c",)))
 
 
 def killed_by_three(number):

@@ -37,7 +37,8 @@ def test_the_last_picture_is_answered_again(content, kept, done, again, tmp_path
     if content:
         path.write_text(content, encoding="utf-8")
     names = list(dict.fromkeys(json.loads(each)["file"] for each in kept.splitlines()))
-    with appended.opened(path, ("", "date")) as (file, answered):
+    parts = ["date", "sum"] if "part" in content else [""]
+    with appended.opened(path, parts) as (file, answered):
         assert answered.count == done == len(names)
         assert answered.has_errors == ("gone" in kept)
         assert path.read_text(encoding="utf-8") == content
@@ -48,6 +49,26 @@ def test_the_last_picture_is_answered_again(content, kept, done, again, tmp_path
 
 
 @pytest.mark.parametrize(
+    ("content", "parts"),
+    [
+        (ONE, ["date"]),
+        (PARTS, [""]),
+        (PARTS, ["date"]),
+        (PARTS, ["sum"]),
+        (PARTS, ["sum", "date"]),
+        (2 * PARTS, ["date", "sum", "name"]),
+    ],
+)
+def test_answers_of_other_parts_are_not_gone_on_with(content, parts, tmp_path):
+    path = tmp_path / "out.jsonl"
+    path.write_text(content, encoding="utf-8")
+    refusal = pytest.raises(UserError, match="has answers of other fields")
+    with refusal, appended.opened(path, parts):
+        pass
+    assert path.read_text(encoding="utf-8") == content
+
+
+@pytest.mark.parametrize(
     "names", [["b.tif", "a.png"], ["a.png", "a.png"], ["a.png"], []]
 )
 @pytest.mark.parametrize("more", ["", GONE[:20]])
@@ -55,7 +76,7 @@ def test_a_wrong_list_changes_nothing(names, more, tmp_path):
     path = tmp_path / "out.jsonl"
     content = ONE + PAGES + more
     path.write_text(content, encoding="utf-8")
-    with appended.opened(path, ("",)) as (_, answered):
+    with appended.opened(path, [""]) as (_, answered):
         assert answered.count == 1
         with pytest.raises(UserError, match="has answers of other pictures"):
             appended.skipped(names, answered, path)
@@ -81,7 +102,7 @@ def test_other_lines_are_not_appended_to(content, tmp_path):
     path = tmp_path / "out.jsonl"
     path.write_text(ONE + content, encoding="utf-8")
     refusal = pytest.raises(UserError, match="holds lines that --json does not print")
-    with refusal, appended.opened(path, ("",)):
+    with refusal, appended.opened(path, [""]):
         pass
     assert path.read_text(encoding="utf-8") == ONE + content
 
@@ -91,20 +112,20 @@ def test_answers_of_other_fields_are_not_appended_to(tmp_path):
     content = '{"file": "a.png", "part": "date", "rows": []}\n'
     path.write_text(content, encoding="utf-8")
     refusal = pytest.raises(UserError, match="has answers of other fields")
-    with refusal, appended.opened(path, ("",)):
+    with refusal, appended.opened(path, [""]):
         pass
     assert path.read_text(encoding="utf-8") == content
 
 
 def test_a_file_that_cannot_be_opened(tmp_path):
     refusal = pytest.raises(UserError, match="cannot be appended to: Is a directory")
-    with refusal, appended.opened(tmp_path, ("",)):
+    with refusal, appended.opened(tmp_path, [""]):
         pass
 
 
 def test_only_files_are_opened(tmp_path):
     refusal = pytest.raises(UserError, match="appended to: not a regular file")
-    with refusal, appended.opened("/dev/null", ("",)):
+    with refusal, appended.opened("/dev/null", [""]):
         pass
 
 
@@ -115,16 +136,16 @@ def test_a_file_that_cannot_be_locked(tmp_path, monkeypatch):
 
     monkeypatch.setattr(appended.fcntl, "flock", flock)
     refusal = pytest.raises(UserError, match="not locked: No locks available")
-    with refusal, appended.opened(tmp_path / "out.jsonl", ("",)):
+    with refusal, appended.opened(tmp_path / "out.jsonl", [""]):
         pass
 
 
 @pytest.mark.skipif(appended.fcntl is None, reason="Windows has no locks of files")
 def test_two_calls_on_a_file_are_refused(tmp_path):
     path = tmp_path / "out.jsonl"
-    with appended.opened(path, ("",)) as (file, _):
+    with appended.opened(path, [""]) as (file, _):
         refusal = pytest.raises(UserError, match="another call writes to it")
-        with refusal, appended.opened(path, ("",)):
+        with refusal, appended.opened(path, [""]):
             pass
         file.write(ONE)
     assert path.read_text(encoding="utf-8") == ONE

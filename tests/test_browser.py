@@ -1,3 +1,4 @@
+import asyncio
 import json
 import socket
 import subprocess
@@ -9,6 +10,7 @@ import cv2
 import numpy as np
 import pytest
 from fastapi.testclient import TestClient
+from starlette.requests import ClientDisconnect
 
 from conftest import ROOT, serving
 from digits import UserError, labels
@@ -204,6 +206,27 @@ def test_corrections_are_kept(client, tmp_path):
     kept = cv2.imread(str(folder / "000001.png"))
     decoded = cv2.imdecode(np.frombuffer(PAGE, np.uint8), cv2.IMREAD_COLOR)
     np.testing.assert_array_equal(kept, decoded)
+
+
+def test_a_correction_that_cannot_be_kept_leaves_nothing(tmp_path, monkeypatch):
+    def refuse(path, text):
+        raise UserError(f"{path}: is read-only")
+
+    monkeypatch.setattr(corrections.files, "write_text", refuse)
+    (tmp_path / "mine").mkdir()
+    with pytest.raises(UserError, match="is read-only"):
+        corrections.add(tmp_path / "mine", np.zeros((9, 9, 3), np.uint8), "7")
+    assert list((tmp_path / "mine").iterdir()) == []
+
+
+def test_an_upload_that_is_broken_off_is_no_failure():
+    class Request:
+        async def stream(self):
+            yield b"half"
+            raise ClientDisconnect
+
+    with pytest.raises(UserError, match="broken off"):
+        asyncio.run(guard.body_of(Request()))
 
 
 @pytest.mark.parametrize(

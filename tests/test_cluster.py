@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 import time
+from concurrent.futures import CancelledError
 from pathlib import Path
 
 import cluster_tasks as tasks
@@ -85,6 +86,25 @@ def test_each_worker_begins_once(on_workers):
         )
         assert {one[-1] for one in found} == {value}
         assert max(map(len, found)) <= 2
+
+
+def test_a_worker_does_what_is_meant_for_processes(on_workers):
+    """Dask's workers may start none: tf_cnn.py renders images in processes."""
+    (found,) = on_workers.in_processes(tasks.in_processes, [range(3)])
+    assert len(found) == 3 and all(one.endswith("c") for one in found)
+
+
+@pytest.mark.parametrize(
+    ("error", "message"),
+    [
+        (distributed.KilledWorker("task", None, 3), "a Dask worker was killed"),
+        (CancelledError(), "the Dask cluster is gone"),
+        (distributed.comm.CommClosedError(), "the Dask cluster is gone"),
+    ],
+)
+def test_failures_of_a_cluster_are_told(error, message):
+    with pytest.raises(UserError, match=message), cluster.failures_told():
+        raise error
 
 
 def test_workers_are_where_the_caller_is(on_workers, tmp_path):

@@ -63,6 +63,14 @@ def test_a_heic_photograph(tmp_path):
     assert is_like(picture, cv2.imread(str(PAGE)))
 
 
+def test_a_gray_heic_of_more_than_8_bits(tmp_path):
+    gray = cv2.imread(str(PAGE), cv2.IMREAD_GRAYSCALE)
+    Image.fromarray(257 * gray.astype(np.uint16)).save(tmp_path / "a.heic")
+    picture, _ = decode(tmp_path / "a.heic")
+    assert picture.dtype == np.uint8
+    assert is_like(picture, cv2.merge([gray, gray, gray]))
+
+
 def test_a_gray_heic(tmp_path):
     pytest.importorskip("pillow_heif").register_heif_opener()
     Image.open(PAGE).convert("L").save(tmp_path / "a.heic")

@@ -174,10 +174,15 @@ def test_a_photograph_is_dropped(page):
 
 
 def test_a_file_that_is_no_picture(page):
+    """It does not cost the drawing."""
+    draw(page, SEVEN)
+    wait_for(page, "7")
+    drawn = page.evaluate("document.getElementById('drawing').toDataURL()")
     page.set_input_files(
         "#file", {"name": "a.png", "mimeType": "image/png", "buffer": b"x"}
     )
     wait_for(page, re.compile("not a picture"))
+    assert page.evaluate("document.getElementById('drawing').toDataURL()") == drawn
     draw(page, SEVEN)
     wait_for(page, "7")
 

@@ -34,6 +34,7 @@ LAZY = {
     "distributed",
     "filelock",
     "fastapi",
+    "starlette",
     "uvicorn",
     "matplotlib",
     "pooch",

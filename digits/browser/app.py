@@ -3,7 +3,7 @@
     python3 load_model.py --browser
 
 POST /read takes a picture and answers what `load_model.py --json` prints of it. It is
-described at /openapi.json. Pictures never leave the machine.
+described at /openapi.json. Pictures stay on the machine, unless --host serves others.
 """
 
 import asyncio
@@ -103,9 +103,10 @@ def application(networks: pipeline.Networks, token: str, host: str) -> FastAPI:
 
     @app.get("/", include_in_schema=False)
     def page() -> Response:
-        # The cookie takes over, so that the token stays out of the history.
+        # The cookie takes over, so that the token stays out of the history. Lax: the
+        # address may be opened from a link on another site.
         response = RedirectResponse("/page/index.html", 303)
-        response.set_cookie(own_guard.cookie, token, httponly=True, samesite="strict")
+        response.set_cookie(own_guard.cookie, token, httponly=True, samesite="lax")
         return response
 
     @app.post("/read", openapi_extra=PICTURE)

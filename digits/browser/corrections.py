@@ -22,10 +22,14 @@ def add(folder: Path, picture: np.ndarray, reading: str) -> int:
     number = count = 1 + len(labels.read_table(folder))
     while (folder / f"{number:06d}.png").exists():  # never replace one
         number += 1
-    name = f"{number:06d}.png"
+    path = folder / f"{number:06d}.png"
     _, png = cv2.imencode(".png", picture)
-    files.write_bytes(folder / name, png.tobytes())
-    _append(folder / labels.TABLE, {"file": name, "reading": reading})
+    files.write_bytes(path, png.tobytes())
+    try:
+        _append(folder / labels.TABLE, {"file": path.name, "reading": reading})
+    except (UserError, OSError):
+        path.unlink()  # no row names it
+        raise
     return count
 
 

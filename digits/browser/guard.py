@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 from fastapi import Request, Response
 from fastapi.responses import JSONResponse
+from starlette.requests import ClientDisconnect
 
 from digits import UserError
 
@@ -87,10 +88,16 @@ def _address(text):
 
 
 async def body_of(request: Request) -> bytes:
-    """Return a request's body; raise UserError if it is larger than LARGEST_BODY."""
+    """Return a request's body.
+
+    Raises UserError if it is larger than LARGEST_BODY, or does not come to its end.
+    """
     content = bytearray()
-    async for chunk in request.stream():
-        content += chunk
-        if len(content) > LARGEST_BODY:
-            raise UserError(f"larger than {LARGEST_BODY >> 20} MiB")
+    try:
+        async for chunk in request.stream():
+            content += chunk
+            if len(content) > LARGEST_BODY:
+                raise UserError(f"larger than {LARGEST_BODY >> 20} MiB")
+    except ClientDisconnect as error:
+        raise UserError("broken off") from error
     return bytes(content)

@@ -21,11 +21,12 @@ BEGINNING = b'{"file": "'  # of every line
 
 
 class Answered(NamedTuple):
-    """The pictures that a file answers but the last: its lines may be incomplete.
+    """The pictures that a file has answers of, without the last one.
 
-    count: how many pictures; digest: of their names, in order; has_errors: whether one
-    of them could not be read; end: of their lines, in bytes; last: the last picture's
-    name, or None where the file has no whole line.
+    That one is read again, as its lines may be incomplete. count: how many pictures;
+    digest: of their names, in order; has_errors: whether one of them could not be read;
+    end: of their lines, in bytes; last: the last picture's name, or None where the file
+    has no whole line.
     """
 
     count: int = 0
@@ -41,14 +42,12 @@ class Answered(NamedTuple):
 
 
 @contextmanager
-def opened(
-    path: str | Path, first_parts: Sequence[str]
-) -> Iterator[tuple[TextIO, Answered]]:
+def opened(path: str | Path, parts: Sequence[str]) -> Iterator[tuple[TextIO, Answered]]:
     """Open a file to append to, as it is; yield it, and what it has answers of.
 
-    first_parts: the names of parts with which the lines of a picture begin. Raises
-    UserError where the file cannot be written, where another call writes to it, and
-    where it holds other lines.
+    parts: the names of those that are read of each page, in order. Raises UserError
+    where the file cannot be written, where another call writes to it, and where it
+    holds other lines.
     """
     try:
         if os.path.exists(path):
@@ -65,7 +64,7 @@ def opened(
             except OSError as error:
                 raise UserError(f"{path}: not locked: {error.strerror}") from error
         with open(path, "rb") as lines:
-            answered = _whole(lines, path, first_parts)
+            answered = _answered(lines, path, parts)
         yield file, answered
 
 
@@ -86,9 +85,9 @@ def skipped(pictures: Iterable[str], answered: Answered, path: str) -> Iterator[
     return itertools.chain(again, pictures)
 
 
-def _whole(lines, path, first_parts):
-    """Return the Answered before the last picture."""
-    place = 0
+def _answered(lines, path, parts):
+    """Return the Answered of a file's lines."""
+    place = index = 0  # index: of the part that is next
     before, name, has_error = Answered(), None, False
     for line in lines:
         if not line.endswith(b"\n"):
@@ -96,13 +95,18 @@ def _whole(lines, path, first_parts):
                 raise _other_lines(path)
             break
         answer = _answer(line, path)
-        is_first = answer.get("page", 1) == 1 and answer.get("part", "") in first_parts
-        if is_first:
+        part = answer.get("part", "")
+        is_unread = "error" in answer and not part  # a page, whose parts are not told
+        begins_page = index == 0
+        if not (part == parts[index] or (is_unread and begins_page)):
+            raise _other_fields(path)
+        index = 0 if is_unread else (index + 1) % len(parts)
+        if begins_page and answer.get("page", 1) == 1:
             if name is not None:
                 before = before.and_one(name, has_error, place)
             name, has_error = answer["file"], False
         elif name is None:
-            raise UserError(f"{path}: has answers of other fields; name another file")
+            raise _other_fields(path)
         has_error = has_error or "error" in answer
         place += len(line)
     return before._replace(last=name)
@@ -127,6 +131,10 @@ def _is_name(value):
     except (TypeError, UnicodeEncodeError):
         return False
     return True
+
+
+def _other_fields(path):
+    return UserError(f"{path}: has answers of other fields; name another file")
 
 
 def _other_lines(path):

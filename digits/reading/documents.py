@@ -74,6 +74,8 @@ def heic_picture(content: bytes) -> np.ndarray:
         if width * height > LARGEST_PICTURE:
             raise UserError(TOO_LARGE)
         picture = np.asarray(opened)
+        if picture.dtype == np.uint16:  # gray of 10 or 12 bits a pixel
+            picture = (picture >> 8).astype(np.uint8)
         is_gray = picture.ndim == 2
         return cv2.cvtColor(picture, cv2.COLOR_GRAY2BGR) if is_gray else picture
     except (ValueError, OSError, EOFError, RuntimeError, SyntaxError) as error:

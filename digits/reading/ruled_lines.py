@@ -120,7 +120,7 @@ def find_lines(mask: np.ndarray) -> tuple[float, np.ndarray]:
     """
     nothing = np.array([], int)
     margin = max(2, round(MARGIN * mask.shape[1]))
-    inked = mask.any(axis=0)
+    inked = np.any(mask, axis=0)
     reaches_margins = inked[:margin].any() and inked[-margin:].any()
     if not reaches_margins or inked.mean() < COVERAGE:
         return 0.0, nothing  # no slope can give a line

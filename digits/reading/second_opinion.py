@@ -12,7 +12,7 @@ from digits.reading.ink import extract_ink
 from digits.reading.marks import LIKELY, Marks
 from digits.reading.segment import Region, all_ink
 
-DOUBTFUL = 0.9  # confidence below which the reader is in doubt
+ASKED_BELOW = 0.9  # the reader's confidence, where it is in doubt
 WEIGHT = 2 / 3  # of the digit networks' answer; the reader's has the rest
 LEAST = 1e-4  # probability: neither rules a digit out
 
@@ -31,7 +31,7 @@ def reconsidered(
     is_alone = np.count_nonzero(marks.presence >= LIKELY) == 1
     # Of several marks, those that are not like one digit above all are mostly noise.
     sureness = marks.presence if is_alone else marks.confidences
-    are_doubtful = (sureness >= LIKELY) & (marks.confidences < DOUBTFUL)
+    are_doubtful = (sureness >= LIKELY) & (marks.confidences < ASKED_BELOW)
     asked = [
         (index, region)
         for index in np.flatnonzero(marks.are_digits & are_doubtful)

@@ -10,6 +10,7 @@ import importlib
 import itertools
 import logging
 import os
+import sys
 import threading
 import uuid
 from collections.abc import Callable, Iterable, Iterator
@@ -66,7 +67,10 @@ def connected(address: str) -> Iterator[Any]:
         except (OSError, ValueError) as error:
             raise UserError(f"{address}: no Dask cluster answers there") from error
         stack.enter_context(client)
-        _check_versions(client, address)
+        with failures_told():
+            _check_versions(client, address)
+            if not client.nthreads():
+                print(f"{address}: waiting for a worker", file=sys.stderr)
         yield client
 
 
@@ -85,6 +89,25 @@ def _check_versions(client, address):
             f"{address}: its scheduler or a worker has not this version of the suite; "
             f"start them with PYTHONPATH={cli.ROOT}"
         )
+
+
+@contextlib.contextmanager
+def failures_told() -> Iterator[None]:
+    """Raise UserError where a worker is killed too often, or the cluster is gone."""
+    try:
+        yield
+    except distributed.KilledWorker as error:
+        raise _worker_killed() from error
+    except (CancelledError, OSError, distributed.client.ClosedClientError) as error:
+        raise _cluster_gone() from error
+
+
+def _worker_killed():
+    return UserError("a Dask worker was killed: is there enough memory?")
+
+
+def _cluster_gone():
+    return UserError("the Dask cluster is gone")
 
 
 class Cluster:
@@ -113,7 +136,8 @@ class Cluster:
         chunks, waiting = iter(chunks), collections.deque()
         task = uuid.uuid4().hex, os.getcwd(), start, arguments, work
         while True:
-            most = pool.AHEAD * max(1, sum(self.client.nthreads().values()))
+            with failures_told():
+                most = pool.AHEAD * max(1, sum(self.client.nthreads().values()))
             for chunk in itertools.islice(chunks, max(0, most - len(waiting))):
                 waiting.append((chunk, self._submitted(task, chunk)))
             if not waiting:
@@ -124,24 +148,24 @@ class Cluster:
                 continue
             except distributed.KilledWorker as error:
                 if killed is None:
-                    raise UserError(
-                        "a Dask worker was killed: is there enough memory?"
-                    ) from error
+                    raise _worker_killed() from error
             # Chunks that wait on the same worker are blamed too: this one again, alone.
-            distributed.wait([future for _, future in waiting])
+            with failures_told():
+                distributed.wait([future for _, future in waiting])
             try:
                 yield self._result(self._submitted(task, chunk))
             except distributed.KilledWorker:
                 yield killed(chunk)
 
     def _submitted(self, task, chunk):
-        return self.client.submit(_work, *task, chunk, pure=False)
+        with failures_told():
+            return self.client.submit(_work, *task, chunk, pure=False)
 
     def _result(self, future):
         try:
             return future.result()
         except (CancelledError, OSError) as error:
-            raise UserError("the Dask cluster is gone") from error
+            raise _cluster_gone() from error
 
 
 def _work(run, folder, start, arguments, work, chunk):

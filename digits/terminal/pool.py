@@ -7,6 +7,7 @@ import math
 import multiprocessing
 import os
 import signal
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -20,7 +21,7 @@ import cv2
 from digits import UserError
 
 AHEAD = 3  # chunks that are taken for each process or worker, done or not
-MOST_PROCESSES = 61  # Windows allows no more
+MOST_PROCESSES = 61 if sys.platform == "win32" else sys.maxsize
 LONGEST_SENDING = 1.0  # seconds, of a result
 GATE = threading.Lock()  # to be passed between work and the sending of its result …
 SENDING = threading.Event()  # … which may be on its way
@@ -57,8 +58,14 @@ def in_processes(
     There may be any number of chunks: few are taken ahead. start: a function that each
     process calls first, with `arguments`. All must be what another process can import.
     killed: returns what is yielded in place of work(chunk) where that ends its process;
-    without it, UserError is raised then, as where memory is short.
+    without it, UserError is raised then, as where memory is short. A process that may
+    start none, such as a Dask worker, does the work itself.
     """
+    if multiprocessing.current_process().daemon:
+        if start:
+            start(*arguments)
+        yield from map(work, chunks)
+        return
     chunks = iter(chunks)
     waiting = collections.deque()  # chunks that were taken and have no result yet
     count = min(cores(), MOST_PROCESSES)

@@ -37,9 +37,9 @@ async function readDrawing() {
 }
 
 async function readPicture(blob) {
-  drawing.clear();
   result.clear("Reading…");
   await show(blob, false, async (answer) => {
+    drawing.clear(); // only now: what cannot be read does not cost the drawing
     picture.src = answer.picture;
     await picture.decode();
     canvas.hidden = true;
