@@ -257,7 +257,7 @@ def learn(args, summary, folder, run):
     summary["device"] = device.choose()
     dataset = mnist.load(args.dataset, args.data_dir)
     if args.own is not None:
-        dataset = own_pictures.added(dataset, args.own)
+        dataset = own_pictures.added(dataset, args.own, run)
     trained = train if args.target_accuracy is None else train_to_target
     model, history = trained(args, dataset, run)
     summary["validation"] = history.rows[-1]

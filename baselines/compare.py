@@ -31,15 +31,19 @@ Runs = dict[str, list[dict[str, Any]]]  # {name of a method: summaries of its ru
 def run_baselines(args: argparse.Namespace, argv: list[str] | None) -> Runs:
     """Run each baseline once, with a folder of its own for its results."""
     runs = {}
+    argv = sys.argv[1:] if argv is None else argv
     for method in METHODS:
+        folder = str(Path(args.output_dir, method.name))
         own = {
             **vars(args),
-            "output_dir": str(Path(args.output_dir, method.name)),
+            "output_dir": folder,
             "raw": False,
             "save_model": None,
             "load_model": None,
         }
-        runs[method.name] = [runner.run(method, argparse.Namespace(**own), argv)]
+        # The command that is recorded would do the same: the last --output_dir counts.
+        command = [*argv, "--output_dir", folder]
+        runs[method.name] = [runner.run(method, argparse.Namespace(**own), command)]
     return runs
 
 

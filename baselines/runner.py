@@ -141,17 +141,16 @@ def run(
     folder = flags.check_destinations(args, args.save_model)
     summary = results.new_summary(method.script, argv, args)
     if args.load_model:
-        classifier, raw = load(method, args.load_model)
+        classifier, args.raw = load(method, args.load_model)
         dataset = mnist.load(args.dataset, args.data_dir)
     else:
-        raw = args.raw
         dataset = mnist.load(args.dataset, args.data_dir)
         classifier, costs = fit(method, dataset, args)
         summary |= costs
 
     def predict(images):
         before = time.monotonic()
-        inputs = method.inputs_of(images, raw)
+        inputs = method.inputs_of(images, args.raw)
         predictions = scores(classifier, inputs).argmax(axis=1)
         # The first call has the test images; a second one has QMNIST's.
         summary.setdefault("predict_seconds", round(time.monotonic() - before, 2))

@@ -1,6 +1,7 @@
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import h5py
 import keras
@@ -280,6 +281,26 @@ def test_whole_models_of_keras_2(tmp_path, capsys, has_input_layer):
     assert f"({errors} errors / 360)" in accuracy_of(capsys, tmp_path / "old.h5")
 
 
+@pytest.mark.parametrize("precision", ["float64", "float16"])
+def test_a_network_of_another_precision(precision):
+    inputs = keras.Input((28, 28))
+    dense = keras.layers.Dense(10, "softmax", dtype=precision)
+    model = keras.Model(inputs, dense(keras.layers.Flatten(dtype=precision)(inputs)))
+    images = mnist.read_sklearn_digits()[0][:50]
+    classifier = KerasClassifier(model)
+    found = Classifier(classifier.to_onnx()).probabilities(images)[:, :10]
+    np.testing.assert_allclose(found, classifier.probabilities(images), atol=1e-3)
+
+
+def test_a_network_that_load_model_cannot_run(capsys):
+    """Its file stays as it is: no model file may have the error function."""
+    write_whole_model(Path("a.h5"), foreign(keras.layers.Dense(10, "gelu")))
+    before = Path("a.h5").read_bytes()
+    assert CNN_MNIST.main([*LOAD, "a.h5", "--save_model", "1"]) == 1
+    assert "a.h5: its graph cannot be run" in capsys.readouterr().err
+    assert Path("a.h5").read_bytes() == before
+
+
 def test_a_network_of_another_task():
     with pytest.raises(UserError, match="not 10 classes"):
         KerasClassifier(foreign(keras.layers.Dense(3)))
@@ -380,6 +401,23 @@ def test_training_stops_at_its_target(target, halves, capsys, tmp_path):
     assert [float(row.split(",")[1]) for row in rows] == [0.5, 1, 1.5, 2][:halves]
     said = "2 epochs did not reach 99.9 %" in capsys.readouterr().err
     assert said == (halves == 4)
+
+
+@pytest.mark.slow
+def test_what_fails_beyond_its_target_is_told_as_it_is(monkeypatch, capsys):
+    """It is none of the checkpoint, with which a resumed run has nothing to learn."""
+    flags = [*TINY, "--target_accuracy", "5", "-s", "1", "-w", "a.hdf5"]
+
+    def fail(*_):
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(keras_file, "saved", fail)
+    with pytest.raises(ZeroDivisionError):
+        CNN_MNIST.main([*flags, "--output_dir", "out"])
+    capsys.readouterr()
+    with pytest.raises(ZeroDivisionError):
+        CNN_MNIST.main(["--resume", "--output_dir", "out"])
+    assert "go on with" in capsys.readouterr().err
 
 
 @pytest.mark.slow

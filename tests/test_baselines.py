@@ -84,6 +84,7 @@ def test_a_loaded_classifier_knows_whether_it_takes_pixels(module, tmp_path):
     assert module.main([*SMALL, "--load_model", "m.skops"]) == 0
     loaded = results_in(tmp_path / "out" / "loaded")
     assert loaded["wrong_indices"] == results_in(tmp_path / "out")["wrong_indices"]
+    assert loaded["arguments"]["raw"] is True
 
 
 def test_the_seed_reaches_the_classifier():
@@ -171,6 +172,8 @@ def test_compare(capsys, tmp_path, monkeypatch):
     assert text.strip() in printed
     assert (tmp_path / "out" / "compare.png").exists()
     runs = [results_in(tmp_path / "out" / method.name) for method in compare.METHODS]
+    for method, run in zip(compare.METHODS, runs, strict=True):
+        assert run["command"].endswith(f"--quick --output_dir out/{method.name}")
     wrong = [
         dict(zip(run["wrong_indices"], run["read_as"], strict=True)) for run in runs
     ]

@@ -18,7 +18,13 @@ from digits.labels import Labelled
 from digits.model import model_file
 from digits.model.reader import Reader, bordered
 from digits.reading import pipeline
-from digits.training import fine_tuner, own, own_pictures, reader_file
+from digits.training import (
+    fine_tuner,
+    own,
+    own_pictures,
+    reader_file,
+    reader_network,
+)
 
 
 def numbered(count):
@@ -80,6 +86,12 @@ def test_the_restored_reader_answers_as_its_graph():
 def test_no_reader_to_restore(tf_model):
     with pytest.raises(UserError, match="has no reader of pages to learn on"):
         reader_file.restore(tf_model)
+
+
+def test_a_reader_with_fewer_layers_to_restore(monkeypatch):
+    monkeypatch.setattr(reader_network, "RESIDUALS", (6, 3))
+    with pytest.raises(UserError, match=r"its reader is of an earlier tf_cnn\.py"):
+        reader_file.restore(model_file.SHIPPED)
 
 
 @pytest.mark.parametrize(

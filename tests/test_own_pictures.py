@@ -6,6 +6,7 @@ import pytest
 
 from conftest import FakeReader
 from digits import UserError
+from digits.experiment.resume import Training
 from digits.labels import Labelled
 from digits.mnist import Dataset
 from digits.model.reader import MARKS
@@ -120,11 +121,23 @@ def test_digits_are_added_to_a_dataset(tmp_path, seven, monkeypatch):
     monkeypatch.setattr(own_pictures, "LEAST_ADDED", 25)
     images, labels = np.zeros((5, 28, 28), np.uint8), np.zeros(5, np.uint8)
     dataset = Dataset("mnist", images, labels, images, labels, images, labels)
-    more = own_pictures.added(dataset, tmp_path)
+    more = own_pictures.added(dataset, tmp_path, Training())
     assert more.train_labels.tolist() == 5 * [0] + 30 * [7]
     assert more.train_images[5:].any(axis=(1, 2)).all()
     assert more.train_images.dtype == more.train_labels.dtype == np.uint8
     assert more.validation_images is images
+
+
+def test_added_digits_are_those_with_which_a_run_began():
+    class Resumed(Training):
+        def kept(self, name, make):
+            return [np.full((2, 28, 28), 9, np.uint8), np.array([3, 4], np.uint8)]
+
+    images, labels = np.zeros((5, 28, 28), np.uint8), np.zeros(5, np.uint8)
+    dataset = Dataset("mnist", images, labels, images, labels, images, labels)
+    more = own_pictures.added(dataset, "changed", Resumed())
+    assert more.train_labels.tolist() == 5 * [0] + [3, 4]
+    assert (more.train_images[5:] == 9).all()
 
 
 def test_pieces_show_the_marks():

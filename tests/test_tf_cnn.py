@@ -583,7 +583,7 @@ def test_training_a_reader(monkeypatch, capsys, tmp_path):
     assert facts["versions"]["tensorflow"] == tf.__version__
     found = model_file.load_reader("tf_cnn.hdf5")
     assert found.answers(np.full((30, 40), 255, np.uint8)).shape[:2] == (12, 14)
-    out = tmp_path / "out"
+    out = tmp_path / "out" / "reader"
     assert json.loads((out / "results.json").read_text(encoding="utf-8")) == facts
     with open(out / "history.csv", encoding="utf-8") as file:
         (row,) = csv.DictReader(file)
@@ -680,5 +680,5 @@ def test_results_stay_where_a_reader_is_not_saved(
     monkeypatch.setattr(reader_file, "graphs_of", lambda *_: graphs)
     assert tf_cnn.main([*SMALL, "-w", "my.hdf5"]) == 1
     assert "not written: its graph" in capsys.readouterr().err
-    assert (tmp_path / "output" / "tf_cnn" / "results.json").exists()
+    assert (tmp_path / "output" / "tf_cnn" / "reader" / "results.json").exists()
     assert not (tmp_path / "my.hdf5").exists()

@@ -130,7 +130,8 @@ class Run(Training):
         self._number = 0  # of the newest checkpoint
         self._written_at = -np.inf
         self._defers = self._is_stopped = False
-        self._is_untried = False  # whether no step was made with the checkpoint
+        # Until a step is made, an error is taken for one of the checkpoint.
+        self._is_untried = False
 
     def __enter__(self) -> Self:
         where = self.folder.parent
@@ -206,7 +207,7 @@ class Run(Training):
             files.check_space(self.folder, size + flags.RESULTS)
             checkpoint.write(path, {name: made})
         except UserError as error:
-            print(f"{error}; the run goes on without", file=sys.stderr)
+            print(f"{error}; the run goes on without that file", file=sys.stderr)
         return made
 
     def track(
@@ -240,7 +241,7 @@ class Run(Training):
         self._defers = True
         try:
             yield from super().epochs(network, count)
-            self._is_untried = False  # nor is one to be made
+            self._is_untried = False  # as there was no step left to make
         finally:
             self._defers = False
 
@@ -276,7 +277,7 @@ class Run(Training):
             for path in [*checkpoint.paths(self.folder)[KEPT:], *halves]:
                 path.unlink()
         except (UserError, OSError) as error:  # a full disk: better learned than lost
-            print(f"\n{error}; the run goes on without", file=sys.stderr)
+            print(f"\n{error}; the run goes on without it", file=sys.stderr)
         self._written_at = time.monotonic()
         if self._is_stopped:
             raise KeyboardInterrupt

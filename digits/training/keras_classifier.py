@@ -12,7 +12,7 @@ import tensorflow as tf
 from digits import UserError
 from digits.mnist import Dataset
 from digits.model.calibration import fit_temperature
-from digits.model.classifier import DIGITS, in_batches
+from digits.model.classifier import DIGITS, Classifier, in_batches
 from digits.training.export import PIXELS, to_onnx
 
 TINY = 1e-30  # keeps a logarithm finite
@@ -28,8 +28,8 @@ class KerasClassifier:
     Raises UserError, with `name` in it, if it does not map 784 numbers to 10.
     """
 
-    def __init__(self, model: keras.Model, name: str = "the network"):
-        self.model, self.temperature = model, 1.0
+    def __init__(self, model: keras.Model, name: str | Path = "the network"):
+        self.model, self.name, self.temperature = model, name, 1.0
         inputs, outputs = model.input_shape, model.output_shape
         sizes = [side for side in inputs[1:] if isinstance(side, int)]
         if len(sizes) != len(inputs) - 1 or np.prod(sizes) != 28 * 28:
@@ -45,7 +45,8 @@ class KerasClassifier:
 
     def _outputs(self, pixels):
         shape = (-1, *self.model.input_shape[1:])
-        return self.model(tf.reshape(pixels * self.scale, shape), training=False)
+        outputs = self.model(tf.reshape(pixels * self.scale, shape), training=False)
+        return tf.cast(outputs, tf.float32)  # of a model of another precision too
 
     def __call__(self, pixels: tf.Tensor) -> tf.Tensor:
         """Return (N, 10) probabilities of pixels (N, 28, 28, 1), 0 to 255."""
@@ -79,8 +80,14 @@ class KerasClassifier:
         self.temperature = fit_temperature(logits, labels)
 
     def to_onnx(self) -> bytes:
-        """Return the ONNX graph that does what a call does."""
-        return to_onnx(self)
+        """Return the ONNX graph that does what a call does.
+
+        Raises UserError where a Classifier cannot run it: tf2onnx may know no operator
+        for a layer, or one that no model file may have.
+        """
+        graph = to_onnx(self)
+        Classifier(graph, self.name).probabilities(np.zeros((1, 28, 28), np.uint8))
+        return graph
 
 
 def fit_scale(classifier: Any, path: str | Path, dataset: Dataset) -> None:

@@ -26,8 +26,8 @@ def steps_of(count: int, args: argparse.Namespace, cycles: int = 1) -> int:
 
 
 def has_reached(target_accuracy: float | None, history: results.History) -> bool:
-    """Tell whether the newest row has an accuracy in per cent; None is not reached."""
-    if target_accuracy is None:
+    """Tell whether the newest row, if any, has an accuracy in per cent, if any."""
+    if target_accuracy is None or not history.rows:
         return False
     # Rounded, since Keras's accuracy is float32.
     return round(100 * history.rows[-1]["validation_accuracy"], 3) >= target_accuracy
@@ -52,8 +52,10 @@ def fit(
     run.track("network", [*learner.variables, *optimizer.variables])
     history = results.History(args.tensorboard, run.rows, run.start)
     images, labels = validation
-    for cycle in run.epochs(1, cycles * args.epochs):
-        if history.rows and has_reached(args.target_accuracy, history):
+    # A resumed run may have reached its target.
+    count = 0 if has_reached(args.target_accuracy, history) else cycles * args.epochs
+    for cycle in run.epochs(1, count):
+        if has_reached(args.target_accuracy, history):
             break
         number = (cycle + 1) / cycles if cycles > 1 else cycle + 1
         label = f"Epoch {number:g}/{args.epochs}"

@@ -17,6 +17,8 @@ import tensorflow as tf
 from digits.model import geometry
 from digits.model.gradients import gradients
 
+keras.config.set_image_data_format("channels_last")  # whatever keras.json says
+
 
 @keras.saving.register_keras_serializable("digits")
 class Upright(keras.layers.Layer):

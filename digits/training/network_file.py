@@ -2,6 +2,7 @@
 
 import argparse
 import math
+import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
@@ -14,6 +15,7 @@ from digits.model import model_file
 from digits.terminal.lazy import LazyModule
 from digits.training import renderings
 
+os.environ["KERAS_BACKEND"] = "tensorflow"  # a reader's ONNX graph is made through it
 SCRIPT = "tf_cnn.py"
 VIEWS = "plain", "upright"  # a network each, for every seed
 VIEWS_DISTILLED = ("plain",)  # takes half the time to read a digit

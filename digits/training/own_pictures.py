@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 
 from digits import UserError, labels
+from digits.experiment.resume import Training
 from digits.labels import Labelled
 from digits.mnist import Dataset
 from digits.model import model_file
@@ -78,23 +79,29 @@ def reader_of(path: str | Path) -> Reader:
     return reader
 
 
-def added(dataset: Dataset, folder: str | Path) -> Dataset:
+def added(dataset: Dataset, folder: str | Path, run: Training) -> Dataset:
     """Return a Dataset that also trains with the digits of a folder's pictures.
 
-    They are repeated until they are LEAST_ADDED. Raises UserError as `matched` does.
+    run: keeps them, as the folder may change before it is resumed. Raises UserError as
+    `matched` does.
     """
+    images, own_labels = run.kept("own", lambda: _single_digits(folder))
+    return dataset._replace(
+        train_images=np.concatenate([dataset.train_images, images]),
+        train_labels=np.concatenate([dataset.train_labels, own_labels]),
+    )
+
+
+def _single_digits(folder):
+    """Return images and labels of a folder's digits, repeated up to LEAST_ADDED."""
     examples = matched(folder, reader_of(model_file.SHIPPED)).values()
     alone = [e for e in examples if e.image is not None and e.label < NO_DIGIT_LABEL]
     if not alone:
         raise UserError(f"{folder}: no picture shows one digit, in one region of ink")
     times = -(-LEAST_ADDED // len(alone))
     images = np.stack([np.asarray(e.image) for e in alone])
-    images = np.tile(images, (times, 1, 1))
-    own_labels = np.tile(np.array([e.label for e in alone], np.uint8), times)
-    return dataset._replace(
-        train_images=np.concatenate([dataset.train_images, images]),
-        train_labels=np.concatenate([dataset.train_labels, own_labels]),
-    )
+    own_labels = np.array([e.label for e in alone], np.uint8)
+    return np.tile(images, (times, 1, 1)), np.tile(own_labels, times)
 
 
 def match(labelled: Labelled, reader: Reader) -> Example:

@@ -32,9 +32,12 @@ def train(
 ) -> None:
     """Train a reader as tf_cnn.py's flags say, score it, save it, write its results.
 
-    summary: as results.new_summary returns it; folder: for results. Raises UserError,
-    before it trains, where --start is no file that tf_cnn.py saved.
+    summary: as results.new_summary returns it; folder: for results, which go to its
+    folder reader, so that those of digit networks stay. Raises UserError, before it
+    trains, where --start is no file that tf_cnn.py saved.
     """
+    folder = folder / "reader"
+    files.make_folder(folder)
     start = start_of(args)
     networks = read_networks(start)
     if args.save_model:
@@ -114,6 +117,8 @@ def restore(path: str | Path) -> keras.Model:
                 layer = next(one for one in free if one.kernel.shape == kernel.shape)  # pyright: ignore
                 layer.set_weights([kernel, bias])
                 free.remove(layer)
+        if free:
+            raise ValueError(f"no kernel for {free[0].name}")
     except (KeyError, ValueError, StopIteration) as error:
         raise UserError(f"{path}: its reader is of an earlier {SCRIPT}") from error
     return model
