@@ -125,7 +125,8 @@ def test_the_rest_goes_on_where_a_worker_is_killed(on_workers):
         list(on_workers.in_processes(tasks.killed_by_three, [3]))
 
 
-def test_pictures_are_read_as_here(address, capsys, monkeypatch):
+def test_pictures_are_read_as_here(address, on_workers, capsys, monkeypatch):
+    on_workers.client.wait_for_workers(2)  # some were killed
     monkeypatch.setattr(pipeline, "PICTURES_AT_ONCE", 2)
     names = [*sorted(map(str, IMAGES.iterdir())), "gone.png"]
     Path("list.txt").write_text("\n".join(names), encoding="utf-8")

@@ -616,7 +616,7 @@ def test_a_reader_is_added_to_the_networks_of_a_file(
     assert_close(Reader(graph).answers(picture), expected)
     quantised = model_file.load_reader("my.hdf5").answers(picture)
     assert np.std(quantised - expected) < 0.2 * np.std(expected)
-    history = tmp_path / "output" / "tf_cnn" / "history.csv"
+    history = tmp_path / "output" / "tf_cnn" / "reader" / "history.csv"
     rows = list(csv.DictReader(history.read_text(encoding="utf-8").splitlines()))
     assert [row["epoch"] for row in rows] == ["1", "2"]
     assert [row["loss"] for row in rows] == ["9.5", "7.25"]
