@@ -135,8 +135,13 @@ def gates(tmp_path):
 
 
 @pytest.fixture
-def briefly(monkeypatch):
+def briefly(real_mnist, monkeypatch):
     """Little is learned and compared, and of 12 pictures 3 are held out."""
+    few = real_mnist._replace(
+        validation_images=real_mnist.validation_images[:500],
+        validation_labels=real_mnist.validation_labels[:500],
+    )
+    monkeypatch.setattr(fine_tuner.mnist, "load", lambda *_: few)
     of_many = fine_tuner.OwnCourse(image_steps=30, steps=30, rate=6e-4)
     for name, value in {"OF_MANY": of_many, "MANY": 12}.items():
         monkeypatch.setattr(own, name, value)
@@ -147,7 +152,7 @@ def briefly(monkeypatch):
 
 
 @pytest.mark.slow
-def test_it_learns_a_hand(real_mnist, gates, briefly, capsys, monkeypatch):
+def test_it_learns_a_hand(gates, briefly, capsys, monkeypatch):
     monkeypatch.setattr(own, "MORE_ERRORS", 100)
     command = ["--own", str(gates), "--save_weights", "mine.hdf5"]
     assert tf_cnn.main(command) == 0
@@ -192,9 +197,7 @@ def test_other_pages_of_a_file_do_not_count(networks):
 
 
 @pytest.mark.slow
-def test_what_loses_too_much_is_not_saved(
-    real_mnist, gates, briefly, capsys, monkeypatch
-):
+def test_what_loses_too_much_is_not_saved(gates, briefly, capsys, monkeypatch):
     errors = iter([19, 25])
     monkeypatch.setattr(
         fine_tuner.FineTuner, "learn", lambda tuner, *_: tuner.restored()
@@ -213,7 +216,7 @@ def test_what_loses_too_much_is_not_saved(
 
 
 @pytest.mark.slow
-def test_the_same_seed_gives_the_same_networks(real_mnist, gates, briefly):
+def test_the_same_seed_gives_the_same_networks(gates, briefly):
     found = own_pictures.matched(gates, own_pictures.reader_of(model_file.SHIPPED))
     args = argparse.Namespace(seed=0, data_dir=None)
     networks = tf_cnn.ConvolutionalNetwork, tf_cnn.augment
