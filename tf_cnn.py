@@ -338,8 +338,8 @@ def train(args, runs, dataset, teacher, history, run):
     views = {one.view for one in runs}
     images_of = {view: ensemble.images_in_view(images, view) for view in views}
     networks = []
-    for number, (size, seed, view, is_quick) in enumerate(runs, 1):
-        trainer = Trainer(args, size, seed, view, images_of[view], labels, teacher)
+    for number, (shape, seed, view, is_quick) in enumerate(runs, 1):
+        trainer = Trainer(args, shape, seed, view, images_of[view], labels, teacher)
         averaged = ensemble.Ensemble([trainer.averaged])
         run.track(f"network {number}", trainer.variables)
         for epoch in run.epochs(number, args.epochs):
