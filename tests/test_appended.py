@@ -51,6 +51,7 @@ def test_the_last_picture_is_answered_again(content, kept, done, again, tmp_path
 @pytest.mark.parametrize(
     ("content", "parts"),
     [
+        ('{"file": "a.png", "part": "date", "rows": []}\n', [""]),
         (ONE, ["date"]),
         (PARTS, [""]),
         (PARTS, ["date"]),
@@ -59,7 +60,7 @@ def test_the_last_picture_is_answered_again(content, kept, done, again, tmp_path
         (2 * PARTS, ["date", "sum", "name"]),
     ],
 )
-def test_answers_of_other_parts_are_not_gone_on_with(content, parts, tmp_path):
+def test_answers_of_other_fields_are_not_appended_to(content, parts, tmp_path):
     path = tmp_path / "out.jsonl"
     path.write_text(content, encoding="utf-8")
     refusal = pytest.raises(UserError, match="has answers of other fields")
@@ -105,16 +106,6 @@ def test_other_lines_are_not_appended_to(content, tmp_path):
     with refusal, appended.opened(path, [""]):
         pass
     assert path.read_text(encoding="utf-8") == ONE + content
-
-
-def test_answers_of_other_fields_are_not_appended_to(tmp_path):
-    path = tmp_path / "out.jsonl"
-    content = '{"file": "a.png", "part": "date", "rows": []}\n'
-    path.write_text(content, encoding="utf-8")
-    refusal = pytest.raises(UserError, match="has answers of other fields")
-    with refusal, appended.opened(path, [""]):
-        pass
-    assert path.read_text(encoding="utf-8") == content
 
 
 def test_a_file_that_cannot_be_opened(tmp_path):

@@ -220,9 +220,9 @@ def test_the_same_seed_gives_the_same_networks(gates, briefly):
     found = own_pictures.matched(gates, own_pictures.reader_of(model_file.SHIPPED))
     args = argparse.Namespace(seed=0, data_dir=None)
     networks = tf_cnn.ConvolutionalNetwork, tf_cnn.augment
-    tuner = fine_tuner.FineTuner(model_file.SHIPPED, args, *networks)
     values = []
     for _ in range(2):
+        tuner = fine_tuner.FineTuner(model_file.SHIPPED, args, *networks)
         trained = tuner.learn(list(found.values()), fine_tuner.OwnCourse(3, 3, 6e-4))
         of_digits = [v.numpy() for v in trained.ensemble.variables.values()]
         values.append([*of_digits, *trained.reader.get_weights()])

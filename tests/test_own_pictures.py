@@ -114,18 +114,22 @@ def test_too_few(tmp_path, seven, capsys):
     assert f"{tmp_path / '3.png'}: left out: " in capsys.readouterr().err
 
 
+def blank_dataset():
+    images, labels = np.zeros((5, 28, 28), np.uint8), np.zeros(5, np.uint8)
+    return Dataset("mnist", images, labels, images, labels, images, labels)
+
+
 def test_digits_are_added_to_a_dataset(tmp_path, seven, monkeypatch):
     numbered(10, tmp_path, seven)
     found = finding([], seven.shape[:2])
     monkeypatch.setattr(own_pictures, "reader_of", lambda _: found)
     monkeypatch.setattr(own_pictures, "LEAST_ADDED", 25)
-    images, labels = np.zeros((5, 28, 28), np.uint8), np.zeros(5, np.uint8)
-    dataset = Dataset("mnist", images, labels, images, labels, images, labels)
+    dataset = blank_dataset()
     more = own_pictures.added(dataset, tmp_path, Training())
     assert more.train_labels.tolist() == 5 * [0] + 30 * [7]
     assert more.train_images[5:].any(axis=(1, 2)).all()
     assert more.train_images.dtype == more.train_labels.dtype == np.uint8
-    assert more.validation_images is images
+    assert more.validation_images is dataset.validation_images
 
 
 def test_added_digits_are_those_with_which_a_run_began():
@@ -133,9 +137,7 @@ def test_added_digits_are_those_with_which_a_run_began():
         def kept(self, name, make):
             return [np.full((2, 28, 28), 9, np.uint8), np.array([3, 4], np.uint8)]
 
-    images, labels = np.zeros((5, 28, 28), np.uint8), np.zeros(5, np.uint8)
-    dataset = Dataset("mnist", images, labels, images, labels, images, labels)
-    more = own_pictures.added(dataset, "changed", Resumed())
+    more = own_pictures.added(blank_dataset(), "changed", Resumed())
     assert more.train_labels.tolist() == 5 * [0] + [3, 4]
     assert (more.train_images[5:] == 9).all()
 

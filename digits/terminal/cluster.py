@@ -67,15 +67,13 @@ def connected(address: str) -> Iterator[Any]:
         except (OSError, ValueError) as error:
             raise UserError(f"{address}: no Dask cluster answers there") from error
         stack.enter_context(client)
-        with failures_told():
-            _check_versions(client, address)
-            if not client.nthreads():
-                print(f"{address}: waiting for a worker", file=sys.stderr)
+        with loss_told():
+            _check_workers(client, address)
         yield client
 
 
-def _check_versions(client, address):
-    """Raise UserError unless the scheduler and the workers have this suite."""
+def _check_workers(client, address):
+    """Raise UserError unless all have this suite; say where there are none yet."""
 
     def version():  # within a function, so that it is sent whole, not by its name
         try:
@@ -83,7 +81,10 @@ def _check_versions(client, address):
         except ModuleNotFoundError:
             return None
 
-    found = {client.run_on_scheduler(version), *client.run(version).values()}
+    workers = client.run(version).values()
+    if not workers:
+        print(f"{address}: waiting for a worker", file=sys.stderr)
+    found = {client.run_on_scheduler(version), *workers}
     if found != {__version__}:
         raise UserError(
             f"{address}: its scheduler or a worker has not this version of the suite; "
@@ -94,20 +95,24 @@ def _check_versions(client, address):
 @contextlib.contextmanager
 def failures_told() -> Iterator[None]:
     """Raise UserError where a worker is killed too often, or the cluster is gone."""
+    with loss_told():
+        try:
+            yield
+        except distributed.KilledWorker as error:
+            raise _worker_killed() from error
+
+
+@contextlib.contextmanager
+def loss_told() -> Iterator[None]:
+    """Raise UserError where the cluster is gone."""
     try:
         yield
-    except distributed.KilledWorker as error:
-        raise _worker_killed() from error
     except (CancelledError, OSError, distributed.client.ClosedClientError) as error:
-        raise _cluster_gone() from error
+        raise UserError("the Dask cluster is gone") from error
 
 
 def _worker_killed():
     return UserError("a Dask worker was killed: is there enough memory?")
-
-
-def _cluster_gone():
-    return UserError("the Dask cluster is gone")
 
 
 class Cluster:
@@ -136,7 +141,7 @@ class Cluster:
         chunks, waiting = iter(chunks), collections.deque()
         task = uuid.uuid4().hex, os.getcwd(), start, arguments, work
         while True:
-            with failures_told():
+            with loss_told():
                 most = pool.AHEAD * max(1, sum(self.client.nthreads().values()))
             for chunk in itertools.islice(chunks, max(0, most - len(waiting))):
                 waiting.append((chunk, self._submitted(task, chunk)))
@@ -150,7 +155,7 @@ class Cluster:
                 if killed is None:
                     raise _worker_killed() from error
             # Chunks that wait on the same worker are blamed too: this one again, alone.
-            with failures_told():
+            with loss_told():
                 distributed.wait([future for _, future in waiting])
             try:
                 yield self._result(self._submitted(task, chunk))
@@ -158,14 +163,12 @@ class Cluster:
                 yield killed(chunk)
 
     def _submitted(self, task, chunk):
-        with failures_told():
+        with loss_told():
             return self.client.submit(_work, *task, chunk, pure=False)
 
     def _result(self, future):
-        try:
+        with loss_told():
             return future.result()
-        except (CancelledError, OSError) as error:
-            raise _cluster_gone() from error
 
 
 def _work(run, folder, start, arguments, work, chunk):

@@ -21,7 +21,7 @@ import cv2
 from digits import UserError
 
 AHEAD = 3  # chunks that are taken for each process or worker, done or not
-MOST_PROCESSES = 61 if sys.platform == "win32" else sys.maxsize
+MOST_PROCESSES = 61 if sys.platform == "win32" else sys.maxsize  # Windows' limit
 LONGEST_SENDING = 1.0  # seconds, of a result
 GATE = threading.Lock()  # to be passed between work and the sending of its result …
 SENDING = threading.Event()  # … which may be on its way
